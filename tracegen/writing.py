@@ -1,0 +1,236 @@
+"""Writing a corpus: `CorpusWriter` makes the folder, `ModelWriter` one model's HDF5 file in it.
+
+The layout itself (paths, attributes, the manifest's schema) is defined in `tracegen.corpus`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+from tensorcodecs.arrays import as_words, dtype_name, resolve_dtype
+from tracegen.corpus import (
+    CHECKPOINTS,
+    DTYPES,
+    IDENTITY,
+    MANIFEST,
+    NAME_PATTERN,
+    PHASES,
+    ROLES,
+    SCHEMA,
+    SCHEMA_VERSION,
+    TRACES,
+    Array,
+    Attribute,
+    CorpusError,
+    ModelInfo,
+    TraceInfo,
+    corpus_digest,
+    sparsity_name,
+    trace_digest,
+    variant_name,
+)
+
+
+def cut_leading(array: Array, max_bytes: int) -> Array:
+    """Cut along the leading axis to at most `max_bytes` bytes (but at least one row); never flattens."""
+    row_bytes = max(1, array.nbytes // max(1, len(array)))
+    return array[: max(1, max_bytes // row_bytes)]
+
+
+def _one_of(what: str, value: str, legal: tuple[str, ...]) -> str:
+    if value not in legal:
+        raise CorpusError(f"{what} {value!r} is not one of {', '.join(legal)}")
+    return value
+
+
+def _check_name(what: str, value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise CorpusError(f"{what} {value!r} may hold letters, digits and _ . + - only")
+    return value
+
+
+class ModelWriter:
+    """Writes one model's HDF5 file; made by `CorpusWriter.model`."""
+
+    def __init__(self, h5: h5py.File, info: ModelInfo) -> None:
+        self.info = info
+        self.traces: list[TraceInfo] = []
+        self.scores: dict[str, float] = {}
+        self.checkpoints: list[float] = []
+        self._h5 = h5
+        self._stored: dict[tuple[str, tuple[int, ...], str], h5py.Dataset] = {}
+
+    def add_trace(
+        self,
+        array: Array,
+        *,
+        role: str,
+        layer: str,
+        dtype: str | None = None,
+        sparsity: float = 0.0,
+        pruning: str | None = None,
+        phase: str = "inference",
+        attributes: Mapping[str, Any] | None = None,
+    ) -> TraceInfo:
+        """Store `array` whole, in its shape.
+
+        `dtype` says what the bits mean where numpy cannot (uint16 words with dtype "bfloat16");
+        `pruning` is the method, by default "magnitude" where `sparsity` is above 0.
+        Raises CorpusError for an unknown role or dtype, a sparsity outside [0, 1], an empty array, or a
+        trace that is there already.
+        """
+        array = _with_dtype(array, dtype)
+        if array.size == 0:
+            raise CorpusError(f"trace {role}/{layer} of {self.info.name!r} is empty: shape {array.shape}")
+        if not 0.0 <= sparsity <= 1.0:
+            raise CorpusError(f"sparsity {sparsity} of {role}/{layer} is not in [0, 1]")
+        name = _one_of("dtype", dtype_name(array.dtype), DTYPES)
+        trace = TraceInfo(
+            name=f"{self.info.name}/{variant_name(name, sparsity)}/{role}/{layer}",
+            model=self.info.name,
+            role=_one_of("role", role, ROLES),
+            layer=_check_name("layer", layer),
+            dtype=name,
+            sparsity=float(sparsity),
+            pruning=pruning or ("magnitude" if sparsity else "none"),
+            phase=_one_of("phase", phase, PHASES),
+            shape=tuple(array.shape),
+            sha256=trace_digest(array),
+            attributes={key: _plain(value) for key, value in (attributes or {}).items()},
+        )
+        if trace.path in self._h5:
+            raise CorpusError(f"trace {trace.name!r} is there twice")
+        dataset = self._store(trace.path, array, trace.sha256)
+        for key in IDENTITY:
+            dataset.attrs[key] = getattr(trace, key)
+        for key, value in trace.attributes.items():
+            dataset.attrs[key] = value
+        self.traces.append(trace)
+        return trace
+
+    def add_score(self, *, dtype: str, sparsity: float, value: float) -> None:
+        """Store what the variant scores, in the model's metric, on held-out data."""
+        variant = variant_name(dtype_name(resolve_dtype(dtype)), sparsity)
+        self.scores[variant] = float(value)
+        self._h5.require_group(f"{TRACES}/{variant}").attrs["score"] = float(value)
+
+    def add_checkpoint(self, sparsity: float, tensors: Mapping[str, Array]) -> None:
+        """Store the trained tensors of one pruning level; those that are traces already are linked."""
+        for name, tensor in tensors.items():
+            self._store(f"{CHECKPOINTS}/{sparsity_name(sparsity)}/{name}", tensor, trace_digest(tensor))
+        self.checkpoints.append(float(sparsity))
+
+    def _store(self, path: str, array: Array, sha256: str) -> h5py.Dataset:
+        key = (dtype_name(array.dtype), tuple(array.shape), sha256)
+        if key in self._stored and path.startswith(CHECKPOINTS):
+            self._h5[path] = self._stored[key]
+            return self._stored[key]
+        words = array if array.dtype.isbuiltin == 1 else as_words(array).reshape(array.shape)
+        options = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if array.ndim else {}
+        dataset = self._h5.create_dataset(path, data=words, track_times=False, **options)
+        self._stored.setdefault(key, dataset)
+        return dataset
+
+    def _finish(self) -> ModelInfo:
+        facts = asdict(self.info)
+        for key in ("name", "title", "metric", "higher_is_better", "origin", "licence"):
+            self._h5.attrs["model" if key == "name" else key] = facts[key]
+        self._h5.attrs["schema"] = SCHEMA
+        self._h5.attrs["schema_version"] = SCHEMA_VERSION
+        return ModelInfo(**{**facts, "scores": dict(self.scores), "checkpoints": tuple(self.checkpoints)})
+
+
+class CorpusWriter:
+    """Writes a corpus folder; it looks whole only once everything in it is (the manifest comes last)."""
+
+    def __init__(self, out: Path, *, name: str, version: str, description: str) -> None:
+        """Raises CorpusError where `out` holds a corpus already: a published trace is never edited."""
+        self.out = Path(out)
+        self.header = {
+            "name": _check_name("corpus name", name),
+            "version": version,
+            "description": description,
+        }
+        self.models: list[ModelInfo] = []
+        self.traces: list[TraceInfo] = []
+        self._partial = self.out / ".partial"
+        found = [p.name for p in (self.out / MANIFEST, *self.out.glob("*.h5")) if p.exists()]
+        if found:
+            raise CorpusError(f"{self.out} holds a corpus already ({found[0]}); choose another --out")
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        return self
+
+    @contextlib.contextmanager
+    def model(
+        self, name: str, *, title: str, metric: str, higher_is_better: bool, origin: str, licence: str
+    ) -> Iterator[ModelWriter]:
+        """Open one model's file for writing."""
+        info = ModelInfo(_check_name("model", name), title, metric, higher_is_better, origin, licence)
+        if any(done.name == name for done in self.models):
+            raise CorpusError(f"model {name!r} is there twice")
+        with h5py.File(self._partial / f"{name}.h5", "w", libver=("earliest", "v110")) as h5:
+            writer = ModelWriter(h5, info)
+            yield writer
+            self.models.append(writer._finish())
+        self.traces.extend(writer.traces)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _publish(self) -> None:
+        if not self.traces:
+            raise CorpusError("no trace was written: there is no corpus to publish")
+        (self._partial / MANIFEST).write_text(self._manifest(), encoding="utf-8")
+        for info in self.models:
+            (self._partial / f"{info.name}.h5").replace(self.out / f"{info.name}.h5")
+        (self._partial / MANIFEST).replace(self.out / MANIFEST)
+
+    def _manifest(self) -> str:
+        traces = tuple(sorted(self.traces, key=lambda t: t.name))
+        head = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **self.header}
+        head |= {"digest": corpus_digest(traces), "models": [asdict(m) for m in self.models]}
+        text = json.dumps(head, indent=1, ensure_ascii=False)
+        # One line a trace: the manifest is read by people and compared by git.
+        rows = ",\n".join("  " + json.dumps(_row(t), ensure_ascii=False) for t in traces)
+        return f'{text[:-2]},\n "traces": [\n{rows}\n ]\n}}\n'
+
+
+def _row(trace: TraceInfo) -> dict[str, Any]:
+    row = asdict(trace)
+    return row if row["attributes"] else {k: v for k, v in row.items() if k != "attributes"}
+
+
+def _plain(value: Any) -> Attribute:  # noqa: ANN401 - whatever the maker of a trace hands over
+    plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    if not isinstance(plain, str | int | float | bool | list):
+        raise CorpusError(f"attribute {value!r} is not a number, a string or an array of them")
+    return plain
+
+
+def _with_dtype(array: Array, dtype: str | None) -> Array:
+    if dtype is None:
+        return np.ascontiguousarray(array).reshape(np.shape(array))
+    wanted = resolve_dtype(dtype)
+    given = array.dtype
+    if wanted == given or (given.kind == "u" and wanted.itemsize == given.itemsize):
+        return as_words(array).view(wanted).reshape(array.shape)
+    raise CorpusError(f"dtype {dtype!r} does not fit an array of {given}: it would need a conversion")
