@@ -1,0 +1,139 @@
+"""What a codec is: `numcodecs.abc.Codec` plus a name, a source, a version and exact sizes of blocks.
+
+A new codec implements `pack` and `unpack`; arrays, `out=`, configuration and spelling come from here.
+See docs/adding-a-codec.md.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from numcodecs.abc import Codec
+
+from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, as_words, raw_bytes
+from tensorcodecs.registry import format_settings
+
+
+class DecodeError(ValueError):
+    """The bytes are not a whole, valid frame of this codec: truncated, damaged or hostile."""
+
+
+class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
+    """A codec of ours. Public instance attributes are its settings, in the order they are set."""
+
+    name: ClassVar[str]
+    """The name in spec strings, such as "zvc"."""
+    codec_id: ClassVar[str]
+    """numcodecs' name; one of numcodecs' own only where both decode each other's data."""
+    title: ClassVar[str]
+    source: ClassVar[str]
+    """The paper, RFC or project that defines the method."""
+    version: str
+    """What a size depends on beside the settings: our format's version or the linked library's."""
+    lossless: bool = True
+    is_filter: ClassVar[bool] = False
+    """True for a stage that rearranges and leaves the saving to the stages after it."""
+
+    def encode(self, buf: ArrayOrBuffer) -> bytes:
+        """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
+        return self.pack(as_words(buf))
+
+    def decode(self, buf: ArrayOrBuffer, out: ArrayOrBuffer | None = None) -> ArrayOrBuffer:
+        """Return the bytes that were encoded, as 1-D uint8; with `out`, fill it and return it.
+
+        `out` is any C-contiguous writable array or buffer of exactly the right number of bytes.
+        Raises DecodeError for a frame that is not valid and ValueError for an `out` that does not fit.
+        """
+        decoded = self.unpack(raw_bytes(buf))
+        return decoded if out is None else fill(out, decoded)
+
+    @abstractmethod
+    def pack(self, words: Array) -> bytes:
+        """Return the frame of `words`: 1-D C-contiguous uint8, 16, 32 or 64, never modified."""
+
+    @abstractmethod
+    def unpack(self, data: Bytes) -> Bytes:
+        """Return the raw bytes of the frame `data` (1-D uint8), or raise DecodeError."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting with its value, in the order of the constructor."""
+        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings and the codec's id, all of it JSON."""
+        return {"id": self.codec_id, **self.settings}
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.settings.items())})"
+        )
+
+    @property
+    def spec(self) -> str:
+        """The one spelling of this codec with all its settings, such as `zstd:level=3`."""
+        return format_settings(self.name, self.settings)
+
+    def warm_up(self) -> None:
+        """Compile all that encoding, decoding and block sizes need, by running tiny arrays of every width."""
+        for n_bytes in (1, 2, 4, 8):
+            # Zeros, values and a tail: every kernel that a codec calls is reached.
+            words = np.zeros(300, f"u{n_bytes}")
+            words[::3] = np.arange(100)
+            self.decode(self.encode(words))
+
+
+class BlockCodec(TensorCodec):
+    """A codec that treats an array as independent blocks of `block_bytes` bytes each.
+
+    A last partial block counts as a whole one padded with zeros, as hardware would store it; decoding
+    still returns the exact bytes.
+    """
+
+    block_bytes: int
+
+    @abstractmethod
+    def block_bits(self, array: ArrayOrBuffer) -> npt.NDArray[np.int32]:
+        """Return the exact bits of every block, int32[n_blocks]: what `encode` packs, tags included."""
+
+    def warm_up(self) -> None:
+        """Compile all that encoding, decoding and block sizes need."""
+        super().warm_up()
+        for n_bytes in (1, 2, 4, 8):
+            self.block_bits(np.zeros(1, f"u{n_bytes}"))
+
+
+def fill(out: ArrayOrBuffer, decoded: Bytes) -> ArrayOrBuffer:
+    """Copy `decoded` into `out` and return `out`; raise ValueError where it does not fit."""
+    target = raw_bytes(out)
+    is_contiguous = not isinstance(out, np.ndarray) or out.flags.c_contiguous
+    if not is_contiguous or not target.flags.writeable:
+        raise ValueError("out must be C-contiguous and writable")
+    if target.size != decoded.size:
+        raise ValueError(f"out holds {target.size} bytes, the frame {decoded.size}")
+    target[:] = decoded
+    return out
+
+
+def whole_number(name: str, value: object, low: int, high: int) -> int:
+    """Return `value` as the setting `name`, or raise ValueError naming the legal range low..high."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name}={value!r} is not legal: a whole number from {low} to {high}")
+    return value
+
+
+def one_of(name: str, value: object, legal: tuple[int, ...]) -> int:
+    """Return `value` as the setting `name`, or raise ValueError naming the legal values and the nearest."""
+    if isinstance(value, bool) or not isinstance(value, int) or value not in legal:
+        near = (
+            min(legal, key=lambda choice: abs(choice - value))
+            if isinstance(value, (int, float))
+            else legal[0]
+        )
+        raise ValueError(
+            f"{name}={value!r} is not legal: one of {', '.join(map(str, legal))}; nearest is {near}"
+        )
+    return value

@@ -1,0 +1,62 @@
+"""Codecs one after the other, such as a byte shuffle and then an entropy coder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numcodecs.abc import Codec
+
+from tensorcodecs import registry
+from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, raw_bytes
+from tensorcodecs.base import TensorCodec
+
+
+class Pipeline(TensorCodec):
+    """The stages in order: the first sees the array, each other the bytes of the one before.
+
+    `stages` are codecs or specs; a pipeline among them is replaced by its stages.
+    """
+
+    name = "pipeline"
+    codec_id = "squeezemark.pipeline"
+    title = "pipeline of codecs"
+    source = "Zarr's filters and compressor"
+
+    def __init__(self, stages: Sequence[Codec | str]) -> None:
+        if not stages:
+            raise ValueError("stages=[] is not legal: a pipeline has at least one stage")
+        self._codecs: list[Codec] = []
+        for stage in stages:
+            codec = registry.get_codec(stage) if isinstance(stage, str) else stage
+            self._codecs += codec._codecs if isinstance(codec, Pipeline) else [codec]
+        self.stages = [registry.codec_spec(codec) for codec in self._codecs]
+        self.version = ",".join(registry.codec_version(codec) for codec in self._codecs)
+        self.lossless = all(registry.is_lossless(codec) for codec in self._codecs)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The stages' specs."""
+        return {"stages": self.stages}
+
+    @property
+    def spec(self) -> str:
+        """The stages' specs, separated by `|`."""
+        return "|".join(self.stages)
+
+    def encode(self, buf: ArrayOrBuffer) -> bytes:
+        """Return what the last stage makes of `buf`."""
+        data = buf
+        for codec in self._codecs:
+            data = registry.encode_array(codec, data)
+        return raw_bytes(data).tobytes()
+
+    def pack(self, words: Array) -> bytes:
+        """Return what the last stage makes of `words`."""
+        return self.encode(words)
+
+    def unpack(self, data: Bytes) -> Bytes:
+        """Return what the first stage gives back, all stages undone from the last on."""
+        for codec in reversed(self._codecs):
+            data = registry.decode_bytes(codec, data)
+        return data
