@@ -126,7 +126,7 @@ def corpus_digest(traces: tuple[TraceInfo, ...]) -> str:
 
 def trace_digest(array: Array) -> str:
     """SHA-256 of the array's little-endian C-order bytes."""
-    return hashlib.sha256(raw_bytes(array)).hexdigest()
+    return hashlib.sha256(raw_bytes(array).data).hexdigest()
 
 
 class Corpus:

@@ -1,0 +1,44 @@
+"""Base-Delta-Immediate compression on a memory line (Pekhimenko et al., PACT 2012)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodels.base import Array, Figure, HardwareModel
+from tensorcodecs.bdi import TAG_BITS, Bdi
+
+_GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, BDI and Base*Delta*"
+
+
+class BdiEngine(HardwareModel):
+    """All encodings are tried in parallel and the smallest is kept; its tag lives in the metadata.
+
+    The tag is known before the data arrives (gem5 assumes the same), so a line of zeros moves nothing.
+    A line that no encoding shortens is stored as it is: that is the tag's last value.
+    """
+
+    name: ClassVar[str] = "hw/bdi"
+    title: ClassVar[str] = "Base-Delta-Immediate engine"
+    source: ClassVar[str] = "Pekhimenko et al., PACT 2012"
+    revision: ClassVar[str] = "1"
+
+    def __init__(self, line_bytes: int = 64) -> None:
+        """Raises ValueError for a line size that the codec does not have."""
+        super().__init__(line_bytes)
+        self.codec: Bdi = Bdi(block_bytes=line_bytes)
+        self.metadata_bits = TAG_BITS
+        one_line = Figure(line_bytes, "B/cycle", "published", f"{_GEM5}: all chunks of a line in one cycle")
+        self.figures = {
+            "compress_latency_cycles": Figure(2, "cycles", "published", f"{_GEM5}: 1 + 1 to select"),
+            "decompress_latency_cycles": Figure(1, "cycles", "published", _GEM5),
+            "compress_bytes_per_cycle": one_line,
+            "decompress_bytes_per_cycle": one_line,
+        }
+
+    def payload_bits(self, array: Array) -> npt.NDArray[np.int32]:
+        """The codec's bits without the tag, which is counted as metadata."""
+        bits: npt.NDArray[np.int32] = self.codec.block_bits(array) - np.int32(TAG_BITS)
+        return bits

@@ -1,0 +1,1 @@
+"""Squeezemark's suite: plan, measure, verify, record, rank and render."""

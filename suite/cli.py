@@ -1,0 +1,195 @@
+"""The command line: `python -m suite run | list | report`.
+
+Heavy modules (numba, polars, h5py) are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+EXIT_UNTRUSTED = 3
+EXIT_INTERRUPTED = 130
+DEFAULT_CORPUS = "traces"
+TOP_ROWS = 12
+
+
+def _fail(error: BaseException | str, code: int = 1) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """A user's mistake, a damaged file, a full disk: one line and a non-zero exit, no traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        _fail(error)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="squeezemark", prog_name="squeezemark")
+def main() -> None:
+    """Answer which compression fits machine-learning data.
+
+    Runs software codecs and hardware compressor models over a corpus of traces, verifies every round trip
+    bit by bit, and ranks them.
+    """
+
+
+@main.command()
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CORPUS,
+    show_default=True,
+    help="Folder of the corpus.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.  [default: runs/NAME-DIGEST of the corpus]",
+)
+@click.option(
+    "--codecs",
+    metavar="GLOB[,GLOB]",
+    help="Codecs and hardware models to run, as globs over the board's rows or as specs: "
+    "'zstd*,hw/*', 'shuffle|zstd:level=9'.  [default: the board]",
+)
+@click.option(
+    "--select",
+    metavar="KEY=VALUE[,KEY=VALUE]",
+    help="Traces to run on, by name, model, role, layer, dtype, sparsity, pruning or phase: "
+    "'role=weights|gradients,dtype=int8'.  [default: all]",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes of the size phase.  [default: cores]")
+@click.option(
+    "--timing/--no-timing", default=True, show_default=True, help="Measure speeds, serially, after the sizes."
+)
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Go on in an existing run folder; otherwise it is set aside first.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds after which one cell is given up.",
+)
+def run(
+    corpus: Path,
+    out: Path | None,
+    codecs: str | None,
+    select: str | None,
+    jobs: int | None,
+    timing: bool,
+    resume: bool,
+    timeout_s: float,
+) -> None:
+    """Measure every trace with every codec and hardware model, and rank them.
+
+    Interrupted runs go on where they stopped: the same command measures only what is missing.
+    """
+    from suite import terminal
+    from suite.machine import usable_cores
+    from suite.plan import choose_subjects, choose_traces
+    from suite.render import write_report
+    from suite.run import Run, Settings, set_aside
+    from tracegen.corpus import Corpus
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _one_line_errors():
+        opened = Corpus.open(corpus)
+        out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
+        settings = Settings(out, codecs, select, jobs or usable_cores(), timing, timeout_s)
+        traces, subjects = choose_traces(opened.traces, select), choose_subjects(codecs)
+        if not resume:
+            set_aside(out)
+        this = Run(settings, opened, traces, subjects)
+        try:
+            with terminal.ProgressWatcher() as this.watcher:
+                this.execute()
+        except KeyboardInterrupt:
+            kept = f"{this.finished()} records are kept in {out}; the same command goes on from there"
+            _fail(f"interrupted: {kept}", EXIT_INTERRUPTED)
+        report_of = write_report(out)
+        terminal.show_board(*report_of, out, TOP_ROWS)
+    if this.damaged:
+        first = min(this.damaged.items())
+        _fail(
+            f"{len(this.damaged)} damaged traces, this board cannot be trusted; first {first[0]}: {first[1]}",
+            EXIT_UNTRUSTED,
+        )
+    if not any(row["rank"] for row in report_of[0].rows):
+        _fail("no codec was verified on every trace: there is nothing to rank", EXIT_UNTRUSTED)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN_DIR")
+def report(folder: Path) -> None:
+    """Render a run's tables again, from its records alone."""
+    from suite import terminal
+    from suite.render import write_report
+
+    with _one_line_errors():
+        terminal.show_board(*write_report(folder), folder, TOP_ROWS)
+
+
+@main.group("list")
+def list_() -> None:
+    """List what there is."""
+
+
+@list_.command()
+def codecs() -> None:
+    """Software codecs: name, board rows, source. Any numcodecs codec works too, by its name."""
+    from suite import terminal
+    from tensorcodecs import registry
+
+    rows = []
+    for name in registry.names():
+        cls = registry.codec_class(name)
+        board = [spec for spec in registry.default_specs() if name in spec.replace("|", ":").split(":")]
+        rows.append([name, cls.title, cls.source, "\n".join(board)])
+    terminal.show_table("Software codecs", ["name", "what it is", "source", "rows on the board"], rows)
+
+
+@list_.command()
+def hwmodels() -> None:
+    """Hardware models with their figures and where these are from."""
+    import hwmodels as models
+    from suite import terminal
+
+    rows = []
+    for spec in models.default_specs():
+        model = models.get_model(spec)
+        figures = [f"{k.replace('_', ' ')}: {f.value:g} ({f.origin})" for k, f in model.figures.items()]
+        rows.append([spec, model.title, model.source, "\n".join(figures)])
+    terminal.show_table("Hardware models", ["spec", "what it is", "source", "figures"], rows)
+
+
+@list_.command()
+@click.option("--corpus", type=click.Path(path_type=Path), default=DEFAULT_CORPUS, show_default=True)
+@click.option("--select", metavar="KEY=VALUE[,KEY=VALUE]", help="As in 'suite run'.")
+def traces(corpus: Path, select: str | None) -> None:
+    """Traces of a corpus."""
+    from suite import terminal
+    from suite.plan import choose_traces
+    from tracegen.corpus import Corpus
+
+    with _one_line_errors():
+        opened = Corpus.open(corpus)
+        chosen = choose_traces(opened.traces, select)
+    rows = [[t.name, "×".join(map(str, t.shape)), f"{t.raw_bytes:,}", t.sha256[:12]] for t in chosen]
+    title = f"{len(chosen)} of {len(opened.traces)} traces of '{opened.name}' {opened.version}"
+    terminal.show_table(title, ["trace", "shape", "bytes", "sha256"], rows)

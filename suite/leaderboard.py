@@ -1,0 +1,146 @@
+"""The statistics behind every table, computed from the records and from nothing else.
+
+Aggregate ratios are *totals*, sum of raw bits over sum of coded bits (what a memory saves), unless a
+column says *geometric mean* (over traces). Only lossless codecs whose every trace was verified are ranked.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from suite.plan import BASELINE
+
+Row = dict[str, Any]
+
+GROUPS = ("role", "dtype", "sparsity")
+"""What ratios are broken down by; a column is named `<group>=<value>`."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard: its rows in rank order, what they were measured on, and what is not in them."""
+
+    rows: list[Row]
+    lossy: list[Row]
+    values: dict[str, list[Any]]
+    """Values that each of `GROUPS` takes in the run, in order."""
+    traces: int
+    raw_bytes: int
+    not_ok: list[Row]
+    """Cells that failed or were skipped: codec, status, reason and how many."""
+
+
+def build(table: pl.DataFrame) -> Board:
+    """The size leaderboard of a run's results; depends on sizes alone, never on times."""
+    traces = table.unique("trace").select("trace", "raw_bits")
+    values = {group: table[group].unique().sort().to_list() for group in GROUPS}
+    ok = table.filter(pl.col("status") == "ok").sort("codec", "trace")
+    rows = [_row(cells, values) for _, cells in ok.group_by("codec", maintain_order=True)]
+    for row in rows:
+        row["complete"] = row["verified"] == len(traces)
+    rows.sort(key=lambda row: (not row["complete"], -row["total_ratio"], row["codec"]))
+    lossless = [row for row in rows if row["lossless"]]
+    _rank(lossless)
+    return Board(
+        rows=lossless,
+        lossy=[row for row in rows if not row["lossless"]],
+        values=values,
+        traces=len(traces),
+        raw_bytes=int(traces["raw_bits"].sum()) // 8,
+        not_ok=_not_ok(table),
+    )
+
+
+def _row(cells: pl.DataFrame, values: dict[str, list[Any]]) -> Row:
+    first = cells.row(0, named=True)
+    coded, raw = int(cells["coded_bits"].sum()), int(cells["raw_bits"].sum())
+    reference, count = math.fsum(cells["reference_bits"].fill_null(math.nan)), int(cells["values"].sum())
+    row: Row = {
+        "codec": first["codec"],
+        "kind": first["kind"],
+        "lossless": first["lossless"],
+        "total_ratio": raw / coded,
+        "geomean_ratio": _geometric_mean(cells),
+        "bits_per_value": coded / count,
+        "reference_bits_per_value": reference / count,
+        "efficiency": reference / coded,
+        "verified": len(cells) if first["lossless"] is False else int(cells["bit_exact"].sum()),
+    }
+    for group, group_values in values.items():
+        for value in group_values:
+            row[f"{group}={value}"] = _total_ratio(cells.filter(pl.col(group) == value))
+    if first["kind"] == "hardware":
+        for granule_bytes in (32, 64):
+            row[f"effective_ratio_{granule_bytes}"] = raw / int(
+                cells[f"effective_bits_{granule_bytes}"].sum()
+            )
+        row["bytes_per_cycle"] = raw / 8 / math.fsum(cells["decompress_cycles"])
+    if first["lossless"] is False:
+        row["mse"] = math.fsum(cells["mse"]) / len(cells)
+        row["max_error"] = cells["max_error"].max()
+    return row
+
+
+def _total_ratio(cells: pl.DataFrame) -> float | None:
+    return int(cells["raw_bits"].sum()) / int(cells["coded_bits"].sum()) if len(cells) else None
+
+
+def _geometric_mean(cells: pl.DataFrame) -> float:
+    pairs = zip(cells["raw_bits"], cells["coded_bits"], strict=True)
+    return math.exp(math.fsum(math.log(raw / coded) for raw, coded in pairs) / len(cells))
+
+
+def _rank(rows: Sequence[Row]) -> None:
+    """Ranks by total ratio; equal ratios share a rank, and an incomplete row has none."""
+    for place, row in enumerate(rows, start=1):
+        above = rows[place - 2] if place > 1 else None
+        tie = above is not None and above["total_ratio"] == row["total_ratio"]
+        row["rank"] = (above["rank"] if tie and above else place) if row["complete"] else None
+
+
+def _not_ok(table: pl.DataFrame) -> list[Row]:
+    cells = table.filter(pl.col("status") != "ok")
+    counted = cells.group_by("codec", "status", "reason").agg(pl.len().alias("cells"), pl.col("trace").min())
+    return counted.sort("codec", "status", "reason").to_dicts()
+
+
+def times(table: pl.DataFrame) -> list[Row]:
+    """Speeds of every timed codec, over the traces that it and memcpy were both timed on.
+
+    A cell's time is the median of its repeats; a codec's speed is the sum of raw bytes over the sum of
+    these. `spread` is the median over cells of (slowest - fastest) / median of the repeats.
+    """
+    timed = table.filter((pl.col("encode_s").list.len() > 0) & (pl.col("decode_s").list.len() > 0))
+    memcpy = {
+        row["trace"]: statistics.median(row["encode_s"])
+        for row in timed.filter(pl.col("codec") == BASELINE).iter_rows(named=True)
+    }
+    rows = []
+    for (codec,), cells in timed.sort("codec", "trace").group_by("codec", maintain_order=True):
+        both = [row for row in cells.iter_rows(named=True) if row["trace"] in memcpy]
+        if both:
+            rows.append({"codec": codec, **_speeds(both, memcpy)})
+    return sorted(rows, key=lambda row: (-row["decode_mb_s"], row["codec"]))
+
+
+def _speeds(cells: Sequence[Row], memcpy: dict[str, float]) -> Row:
+    raw_mb = sum(row["raw_bits"] for row in cells) / 8e6
+    memcpy_s = math.fsum(memcpy[row["trace"]] for row in cells)
+    speeds: Row = {"traces": len(cells), "repeats": sum(len(row["encode_s"]) for row in cells)}
+    for direction in ("encode", "decode"):
+        seconds = math.fsum(statistics.median(row[f"{direction}_s"]) for row in cells)
+        speeds[f"{direction}_mb_s"] = raw_mb / seconds
+        speeds[f"{direction}_x_memcpy"] = memcpy_s / seconds
+        speeds[f"{direction}_spread"] = _spread([row[f"{direction}_s"] for row in cells])
+    return speeds
+
+
+def _spread(repeats: Sequence[Sequence[float]]) -> float | None:
+    relative = [(max(r) - min(r)) / statistics.median(r) for r in repeats if len(r) > 1]
+    return statistics.median(relative) if relative else None

@@ -1,0 +1,187 @@
+"""Measuring one cell. These functions run in worker processes and return plain records.
+
+Sizes and times are two measurements that never mix: `measure_size` encodes, decodes and compares bit by
+bit, on as many cores as there are; `measure_time` runs alone, afterwards, and keeps every repeat.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+import hwmodels
+from suite.journal import Record
+from suite.plan import Subject
+from suite.reference import zero_aware_order0
+from tensorcodecs import arrays, kernels, registry
+from tracegen.corpus import Corpus, CorpusError, TraceInfo
+
+Array = npt.NDArray[Any]
+T = TypeVar("T")
+
+DAMAGED = "damaged"
+"""Marks a record whose trace, not whose codec, is at fault."""
+
+TIMED_REPEATS = 5
+TIME_BUDGET_S = 0.03
+"""Per direction and cell: repeats stop when they would take longer than this, but never below one."""
+
+
+def warm_up(subject: Subject) -> tuple[int, int]:
+    """Compile every kernel that the subject needs; (kernels compiled, kernels loaded from the cache)."""
+    before = kernels.compile_counts()
+    _warm_instance(subject)
+    after = kernels.compile_counts()
+    return after[0] - before[0], after[1] - before[1]
+
+
+def measure_reference(root: Path, trace: TraceInfo) -> Record:
+    """The trace's reference columns."""
+    try:
+        reference = zero_aware_order0(_load(root, trace))
+    except CorpusError as error:
+        return _damaged(error)
+    return {
+        "reference_bits": reference.bits,
+        "reference_form": reference.form,
+        "zero_fraction": reference.zero_fraction,
+    }
+
+
+def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
+    """Encode, decode, compare: the size fields of one cell, with its status and reason."""
+    try:
+        pristine = _load(root, trace)
+    except CorpusError as error:
+        return _damaged(error)
+    codec = _instance(subject)
+    # The codec gets its own copy: some overwrite their input, and that must be seen.
+    work = pristine.copy()
+    raw = arrays.raw_bytes(pristine)
+    start = time.process_time()
+    try:
+        coded = registry.encode_array(codec, work)
+    except TypeError as error:
+        return _not_ok("skipped", f"does not take {trace.dtype}: {_one_line(error)}")
+    except Exception as error:  # noqa: BLE001 - whatever a codec raises is its row's reason
+        return _not_ok("failed", f"encode raised {_one_line(error)}")
+    if not np.array_equal(arrays.raw_bytes(work), raw):
+        return _not_ok("failed", "encode overwrote its input")
+    try:
+        decoded = registry.decode_bytes(codec, coded, raw.size)
+    except Exception as error:  # noqa: BLE001 - likewise
+        return _not_ok("failed", f"decode raised {_one_line(error)}")
+    record: Record = {"codec_cpu_s": time.process_time() - start}
+    exact = np.array_equal(decoded, raw)
+    if subject.lossless and not exact:
+        return _not_ok("failed", _difference(decoded, raw))
+    record |= {
+        "status": "ok",
+        "reason": "",
+        "bit_exact": exact,
+        "coded_bits": 8 * arrays.raw_bytes(coded).size,
+    }
+    if not subject.lossless:
+        record |= _errors(decoded, pristine)
+    if isinstance(codec, hwmodels.HardwareModel):
+        record |= _hardware_sizes(codec, pristine)
+    return record
+
+
+def measure_time(root: Path, trace: TraceInfo, subject: Subject) -> Record:
+    """Every timed repeat of encoding and decoding one trace, in seconds, on the wall clock."""
+    codec = _warm_instance(subject)
+    work = _load(root, trace).copy()
+    gc.disable()
+    try:
+        encode_s, coded = _repeat(lambda: registry.encode_array(codec, work))
+        decode_s, _ = _repeat(lambda: registry.decode_bytes(codec, coded, work.nbytes))
+    finally:
+        gc.enable()
+    return {"encode_s": encode_s, "decode_s": decode_s}
+
+
+def _repeat(call: Callable[[], T]) -> tuple[list[float], T]:
+    """Wall seconds of each repeat; the first call is a warm-up unless it alone spends the budget."""
+    first_s, result = _clock(call)
+    if first_s >= TIME_BUDGET_S:
+        return [first_s], result
+    repeats = min(TIMED_REPEATS, max(1, int(TIME_BUDGET_S / max(first_s, 1e-9))))
+    return [_clock(call)[0] for _ in range(repeats)], result
+
+
+def _clock(call: Callable[[], T]) -> tuple[float, T]:
+    start = time.perf_counter()
+    result = call()
+    return time.perf_counter() - start, result
+
+
+def _hardware_sizes(model: hwmodels.HardwareModel, array: Array) -> Record:
+    sizes = model.sizes(array)
+    return {
+        "coded_bits": sizes.coded_bits,
+        "effective_bits_32": sizes.effective_bits(32),
+        "effective_bits_64": sizes.effective_bits(64),
+        "decompress_cycles": model.decompress_cycles(array.nbytes),
+    }
+
+
+def _errors(decoded: Array, pristine: Array) -> Record:
+    # ml_dtypes' bfloat16 and float8 convert to float64 exactly, as do all floats up to 64 bits.
+    difference = decoded.view(pristine.dtype).astype(np.float64) - pristine.reshape(-1).astype(np.float64)
+    return {"mse": float(np.mean(difference**2)), "max_error": float(np.max(np.abs(difference), initial=0.0))}
+
+
+def _difference(decoded: Array, raw: Array) -> str:
+    if decoded.size != raw.size:
+        return f"decoded {decoded.size} bytes, not {raw.size}"
+    first = int(np.argmax(decoded != raw))
+    return f"decoded bytes differ from the trace's, first at byte {first}"
+
+
+def _not_ok(status: str, reason: str) -> Record:
+    return {"status": status, "reason": reason}
+
+
+def _damaged(error: CorpusError) -> Record:
+    return {**_not_ok("failed", f"damaged trace: {error}"), DAMAGED: True}
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+@functools.cache
+def _instance(subject: Subject) -> Any:  # noqa: ANN401 - any numcodecs codec, or a hardware model
+    if subject.kind == "hardware":
+        return hwmodels.get_model(subject.spec)
+    return registry.get_codec(subject.spec)
+
+
+@functools.cache
+def _warm_instance(subject: Subject) -> Any:  # noqa: ANN401 - likewise
+    """The instance after its kernels were compiled or loaded, so that no timing ever holds that."""
+    codec = _instance(subject)
+    if hasattr(codec, "warm_up"):  # foreign numcodecs codecs have none
+        codec.warm_up()
+    return codec
+
+
+@functools.cache
+def _corpus(root: Path) -> Corpus:
+    return Corpus.open(root)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(root: Path, trace: TraceInfo) -> Array:
+    array = _corpus(root).read(trace)
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,111 @@
+"""The plan of a run: which traces meet which codecs and hardware models."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hwmodels
+from tensorcodecs import arrays, registry
+from tracegen.corpus import TraceInfo
+
+BASELINE = "raw"
+"""The memcpy row: in every plan, since every speed is also given as a multiple of it."""
+
+GLOB_CHARACTERS = frozenset("*?[")
+SELECT_KEYS = ("name", "model", "role", "layer", "dtype", "sparsity", "pruning", "phase")
+
+
+class PlanError(ValueError):
+    """A plan that cannot be made: an unknown codec, a selection that matches nothing."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: a codec or a hardware model, by its canonical spec."""
+
+    spec: str
+    kind: str
+    version: str
+    lossless: bool
+
+
+def make_subject(spec: str) -> Subject:
+    """Resolve a spec such as `zstd:level=3` or `hw/bdi:line_bytes=64`; ValueError if it names nothing."""
+    if spec.startswith(hwmodels.PREFIX):
+        model = hwmodels.get_model(spec)
+        return Subject(model.spec, "hardware", model.version, model.codec.lossless)
+    codec = registry.get_codec(spec)
+    return Subject(
+        registry.codec_spec(codec), "software", registry.codec_version(codec), registry.is_lossless(codec)
+    )
+
+
+def board_specs() -> tuple[str, ...]:
+    """The specs of the leaderboard's default rows: software, then hardware."""
+    return (*registry.default_specs(), *hwmodels.default_specs())
+
+
+def choose_subjects(patterns: str | None) -> list[Subject]:
+    """The subjects that comma-separated `patterns` name, and always the memcpy row.
+
+    A pattern with `*`, `?` or `[` picks from the board's rows (and all registered names); any other is a
+    spec. None means the whole board.
+    """
+    specs: list[str] = []
+    for pattern in patterns.split(",") if patterns else board_specs():
+        specs.extend(_expand(pattern.strip()))
+    subjects = {s.spec: s for s in (make_subject(spec) for spec in (BASELINE, *specs))}
+    return list(subjects.values())
+
+
+def _expand(pattern: str) -> list[str]:
+    if not GLOB_CHARACTERS & set(pattern):
+        return [pattern]
+    known = board_specs()
+    names = [n for n in (*registry.names(), *hwmodels.names()) if not any(_is_variant(s, n) for s in known)]
+    found = [s for s in (*known, *names) if fnmatch.fnmatchcase(s, pattern)]
+    if not found:
+        raise PlanError(f"no codec matches {pattern!r}; see 'python -m suite list codecs'")
+    return found
+
+
+def _is_variant(spec: str, name: str) -> bool:
+    return spec == name or spec.startswith(f"{name}:")
+
+
+def choose_traces(traces: Sequence[TraceInfo], select: str | None) -> list[TraceInfo]:
+    """The traces that match `key=value[|value],key=value`; values may be globs. None means all.
+
+    Raises PlanError for an unknown key or a selection that matches no trace.
+    """
+    chosen = list(traces)
+    for term in select.split(",") if select else ():
+        key, equals, value = term.strip().partition("=")
+        if not equals or key not in SELECT_KEYS:
+            raise PlanError(
+                f"cannot select by {term!r}: it is KEY=VALUE{arrays.did_you_mean(key, SELECT_KEYS)}"
+            )
+        matches = _matcher(key, value.split("|"))
+        seen = sorted({str(getattr(trace, key)) for trace in chosen})
+        chosen = [trace for trace in chosen if matches(getattr(trace, key))]
+        if not chosen:
+            shown = ", ".join(seen[:12]) + (", …" if len(seen) > 12 else "")
+            raise PlanError(f"no trace has {key}={value}; the corpus has {shown}")
+    return chosen
+
+
+def _matcher(key: str, wanted: list[str]) -> Callable[[Any], bool]:
+    if key == "sparsity":
+        try:
+            levels = {float(value) for value in wanted}
+        except ValueError as error:
+            raise PlanError(f"sparsity {'|'.join(wanted)!r} is not a number in [0, 1]") from error
+        return levels.__contains__
+    if key == "dtype":
+        wanted = [
+            v if GLOB_CHARACTERS & set(v) else arrays.dtype_name(arrays.resolve_dtype(v)) for v in wanted
+        ]
+    return lambda value: any(fnmatch.fnmatchcase(value, pattern) for pattern in wanted)

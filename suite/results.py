@@ -1,0 +1,91 @@
+"""The results of a run: one row per cell (trace x codec or hardware model), and the fields it has.
+
+`FIELDS` is the one place where a result's field is defined; the parquet file and the journal follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import polars.exceptions
+
+RESULTS_FILE = "results.parquet"
+STATUSES = ("ok", "skipped", "failed")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of `results.parquet`."""
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+
+
+_STRING, _INT, _FLOAT, _BOOL = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
+
+FIELDS = (
+    Field("trace", _STRING, "name of the trace: model/dtype-sparsity/role/layer"),
+    Field("model", _STRING, "the traced model"),
+    Field("role", _STRING, "weights, activations, gradients, errors, updates or kv"),
+    Field("layer", _STRING, "layer or parameter inside the model"),
+    Field("dtype", _STRING, "what the bits mean, full numpy name"),
+    Field("sparsity", _FLOAT, "pruning level of the model, 0 to 1"),
+    Field("codec", _STRING, "full spec of the codec or hardware model"),
+    Field("kind", _STRING, "software or hardware"),
+    Field("lossless", _BOOL, "whether the codec claims to be lossless"),
+    Field("status", _STRING, "ok, skipped or failed"),
+    Field("reason", _STRING, "why a cell is not ok; empty where it is"),
+    Field("bit_exact", _BOOL, "whether the decoded bits equalled the trace's"),
+    Field("values", _INT, "values in the trace"),
+    Field("raw_bits", _INT, "uncompressed size in bits"),
+    Field("coded_bits", _INT, "compressed size in bits, everything needed to decode counted"),
+    Field("effective_bits_32", _INT, "hardware: bits moved at a 32-B access granule"),
+    Field("effective_bits_64", _INT, "hardware: bits moved at a 64-B access granule"),
+    Field("decompress_cycles", _FLOAT, "hardware: cycles to decompress the whole trace"),
+    Field("mse", _FLOAT, "lossy codecs: mean squared error of the values"),
+    Field("max_error", _FLOAT, "lossy codecs: largest absolute error of a value"),
+    Field("reference_bits", _FLOAT, "zero-aware order-0 reference of the trace, in bits"),
+    Field("reference_form", _STRING, "estimate behind the reference: symbols, fields or bytes"),
+    Field("zero_fraction", _FLOAT, "share of values whose bits are all zero"),
+    Field("encode_s", pl.List(_FLOAT), "every timed repeat of encoding, seconds; empty if not timed"),
+    Field("decode_s", pl.List(_FLOAT), "every timed repeat of decoding, seconds; empty if not timed"),
+    Field("codec_cpu_s", _FLOAT, "CPU seconds in the codec during the size phase (not a benchmark)"),
+    Field("codec_version", _STRING, "version of the codec's format or of the library behind it"),
+    Field("trace_sha256", _STRING, "SHA-256 of the trace's little-endian C-order bytes"),
+)
+
+SCHEMA = {field.name: field.dtype for field in FIELDS}
+
+
+def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Results as a table, sorted by trace and codec; missing fields are null."""
+    filled = [{name: row.get(name) for name in SCHEMA} for row in rows]
+    return pl.DataFrame(filled, schema=SCHEMA).sort("trace", "codec")
+
+
+def write(table: pl.DataFrame, folder: Path) -> Path:
+    """Write `results.parquet` into a run's folder: beside it first, then renamed over the old one."""
+    path = folder / RESULTS_FILE
+    beside = path.with_suffix(".parquet.part")
+    table.write_parquet(beside)
+    beside.replace(path)
+    return path
+
+
+def read(folder: Path) -> pl.DataFrame:
+    """Read a run's `results.parquet`; FileNotFoundError or ValueError say what is wrong with it."""
+    path = folder / RESULTS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"no results at {folder}: it holds no {RESULTS_FILE}")
+    try:
+        table = pl.read_parquet(path)
+    except (polars.exceptions.PolarsError, OSError) as error:
+        raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    if missing := [name for name in SCHEMA if name not in table.columns]:
+        raise ValueError(f"{path} lacks the column {missing[0]!r}")
+    return table

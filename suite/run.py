@@ -1,0 +1,290 @@
+"""A run: from a plan to a folder of records, phase by phase; it can be cut off and taken up anywhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessPool
+
+import hwmodels
+from suite import execute, machine, measure, results
+from suite.journal import Journal, Record
+from suite.plan import Subject
+from tracegen.corpus import Corpus, TraceInfo
+
+RUN_FILE = "run.json"
+RUN_SCHEMA_VERSION = 1
+
+Key = tuple[str, ...]
+"""What a record is about: (its kind, trace, digest) and for a cell also (codec spec, codec version)."""
+
+
+class RunError(ValueError):
+    """A run that cannot start or go on, in one line."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked to do. `timeout_s` is for one cell; `jobs` is for the size phase."""
+
+    out: Path
+    codecs: str | None = None
+    select: str | None = None
+    jobs: int = 1
+    timing: bool = True
+    timeout_s: float = 120.0
+
+
+class Watcher:
+    """Told of a run's progress; the command line shows it, other callers need not."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A phase of `total` steps begins."""
+
+    def step(self) -> None:
+        """One of the phase's steps is done."""
+
+    def end(self, summary: str) -> None:
+        """The phase is over."""
+
+
+@dataclass
+class Run:
+    """One run in its folder: the plan, the journal, and what is in it already."""
+
+    settings: Settings
+    corpus: Corpus
+    traces: Sequence[TraceInfo]
+    subjects: Sequence[Subject]
+    watcher: Watcher = field(default_factory=Watcher)
+
+    def __post_init__(self) -> None:
+        self.machine = machine.describe()
+        self.machine_id = machine.identity(self.machine)
+        self.damaged: dict[str, str] = {}
+        self.records: dict[Key, Record] = {}
+        self.phases: dict[str, Record] = {}
+
+    def execute(self) -> None:
+        """Measure every cell of the plan that the journal lacks, then write run.json and the results.
+
+        Whatever ends it early (an error, Ctrl-C, a kill), finished cells stay in the journal.
+        """
+        _prepare_folder(self.settings.out, self.corpus.digest)
+        with Journal(self.settings.out) as self.journal:
+            for record in self.journal.records():
+                self.records[_key_of(record)] = record
+            self._write_run_file()
+            try:
+                self._size_phases()
+                if self.settings.timing:
+                    self._time_phase()
+            finally:
+                results.write(results.frame(self._rows()), self.settings.out)
+                self._write_run_file()
+
+    def finished(self) -> int:
+        """Records that the folder holds."""
+        return len(self.records)
+
+    def _size_phases(self) -> None:
+        references = [(t, None) for t in self.traces if self._missing("reference", t)]
+        # Largest first: the last cells to end are small, so no core waits long for another.
+        traces = sorted(self.traces, key=lambda t: (-t.raw_bytes, t.name))
+        cells = [(t, s) for t in traces for s in self.subjects if self._missing("size", t, s)]
+        if not references and not cells:
+            return
+        jobs = self.settings.jobs
+        with execute.worker_pool(jobs) as pool:
+            self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
+            self._phase("reference", pool, jobs, measure.measure_reference, references)
+            wall_s = self._phase("size", pool, jobs, measure.measure_size, cells)
+        cpu_s = sum(self.records[_key("size", *cell)].get("codec_cpu_s", 0.0) for cell in cells)
+        busy = cpu_s / (wall_s * jobs) if cells else 0.0
+        self.phases["size"] |= {"codec_cpu_s": cpu_s, "jobs": jobs, "codec_share_of_cores": busy}
+        self.watcher.end(f"{len(cells)} cells in {wall_s:.1f} s; codecs kept {jobs} cores {busy:.0%} busy")
+
+    def _time_phase(self) -> None:
+        cells = [
+            (t, s)
+            for t in self.traces
+            for s in self.subjects
+            if s.kind == "software" and self._size_ok(t, s) and self._missing("time", t, s)
+        ]
+        if cells:
+            with execute.worker_pool(1) as pool:
+                wall_s = self._phase("time", pool, 1, measure.measure_time, cells)
+            self.watcher.end(f"{len(cells)} cells timed alone in {wall_s:.1f} s")
+
+    def _compile(self, pool: ProcessPool, jobs: int, subjects: Sequence[Subject]) -> None:
+        start = time.perf_counter()
+        compiled = loaded = 0
+        self.watcher.begin("compile", len(subjects))
+        cells = [(s, (s,)) for s in subjects]
+        for _, counts, _ in execute.run_cells(pool, jobs, measure.warm_up, cells, self.settings.timeout_s):
+            # A codec that cannot even be made fails again in each of its cells, with the reason.
+            compiled, loaded = (compiled + counts[0], loaded + counts[1]) if counts else (compiled, loaded)
+            self.watcher.step()
+        wall_s = time.perf_counter() - start
+        self.phases["compile"] = {"wall_s": wall_s, "kernels_compiled": compiled, "kernels_cached": loaded}
+        self.watcher.end(f"{compiled} kernels compiled, {loaded} from the cache, in {wall_s:.1f} s")
+
+    def _phase(
+        self,
+        kind: str,
+        pool: ProcessPool,
+        jobs: int,
+        function: Callable[..., Record],
+        cells: Sequence[tuple[TraceInfo, Subject | None]],
+    ) -> float:
+        """Measure the cells and journal each as it ends; returns the phase's wall seconds."""
+        start = time.perf_counter()
+        self.watcher.begin(kind, len(cells))
+        todo = [((t, s), (self.corpus.root, t) + ((s,) if s else ())) for t, s in cells]
+        for cell, result, reason in execute.run_cells(pool, jobs, function, todo, self.settings.timeout_s):
+            self._append(kind, cell, {"status": "failed", "reason": reason} if result is None else result)
+            self.watcher.step()
+        wall_s = time.perf_counter() - start
+        self.phases[kind] = {"cells": len(cells), "wall_s": wall_s}
+        return wall_s
+
+    def _append(self, kind: str, cell: tuple[TraceInfo, Subject | None], result: Record) -> None:
+        trace, subject = cell
+        record: Record = {"record": kind, "trace": trace.name, "trace_sha256": trace.sha256}
+        if subject:
+            record |= {"codec": subject.spec, "codec_version": subject.version}
+        if kind == "size" and subject:
+            record |= {"kind": subject.kind, "lossless": subject.lossless}
+        if kind == "time":
+            record["machine"] = self.machine_id
+        record |= result
+        if result.pop(measure.DAMAGED, False):
+            self.damaged[trace.name] = str(result["reason"])  # not journaled: measured once it is mended
+        else:
+            self.journal.append(record)
+        self.records[_key_of(record)] = record
+
+    def _missing(self, kind: str, trace: TraceInfo, subject: Subject | None = None) -> bool:
+        record = self.records.get(_key(kind, trace, subject))
+        # An old time is never taken for one of this machine.
+        return record is None or record.get("machine") not in (None, self.machine_id)
+
+    def _size_ok(self, trace: TraceInfo, subject: Subject) -> bool:
+        record = self.records.get(_key("size", trace, subject))
+        return record is not None and record["status"] == "ok"
+
+    def _rows(self) -> list[Record]:
+        """One row for each cell that this folder ever measured, the latest where versions changed."""
+        traces = {(t.name, t.sha256): t for t in self.corpus.traces}
+        latest = {
+            (r["trace"], r["trace_sha256"], r["codec"]): r
+            for r in self.records.values()
+            if r["record"] == "size"
+        }
+        rows = []
+        for (name, sha256, spec), size in latest.items():
+            trace = traces[name, sha256]
+            reference = self.records.get(("reference", name, sha256), {})
+            timed = self.records.get(("time", name, sha256, spec, size["codec_version"]), {})
+            rows.append(
+                _row(trace, reference, size, timed if timed.get("machine") == self.machine_id else {})
+            )
+        return rows
+
+    def _hardware_figures(self) -> dict[str, dict[str, Any]]:
+        """Figures of every model with a row: the report's footnotes come from these records."""
+        specs = {r["codec"] for r in self.records.values() if r.get("kind") == "hardware"}
+        specs |= {s.spec for s in self.subjects if s.kind == "hardware"}
+        return {
+            spec: {name: asdict(figure) for name, figure in hwmodels.get_model(spec).figures.items()}
+            for spec in sorted(specs)
+        }
+
+    def _write_run_file(self) -> None:
+        facts = {
+            "schema_version": RUN_SCHEMA_VERSION,
+            "corpus": {
+                "name": self.corpus.name,
+                "version": self.corpus.version,
+                "digest": self.corpus.digest,
+                "traces": len(self.corpus.traces),
+            },
+            "last_plan": {
+                "traces": len(self.traces),
+                "select": self.settings.select,
+                "codecs": [s.spec for s in self.subjects],
+                "timing": self.settings.timing,
+            },
+            "hardware": self._hardware_figures(),
+            "versions": machine.versions(),
+            "machine": self.machine,
+            "phases": self.phases,
+        }
+        text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        beside = self.settings.out / f"{RUN_FILE}.part"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(self.settings.out / RUN_FILE)
+
+
+def read_run_file(folder: Path) -> dict[str, Any]:
+    """The facts of the run in `folder`; RunError where there is no run, or a damaged one."""
+    path = folder / RUN_FILE
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        facts["corpus"]["digest"], facts["corpus"]["traces"], facts["machine"]
+    except FileNotFoundError as error:
+        raise RunError(f"no run at {folder}: it holds no {RUN_FILE}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    return facts
+
+
+def set_aside(out: Path) -> None:
+    """Rename an existing run's folder, so that a new run starts afresh and nothing is lost."""
+    if (out / RUN_FILE).exists():
+        number = 1
+        while (aside := out.with_name(f"{out.name}.{number}")).exists():
+            number += 1
+        out.rename(aside)
+
+
+def _prepare_folder(out: Path, corpus_digest: str) -> None:
+    if (out / RUN_FILE).exists():
+        found = read_run_file(out)["corpus"]["digest"]
+        if found != corpus_digest:
+            raise RunError(
+                f"{out} holds a run over another corpus ({found[:12]}…, this one is {corpus_digest[:12]}…); "
+                "choose another --out"
+            )
+    elif out.exists() and any(out.iterdir()):
+        raise RunError(f"{out} is not empty and holds no run; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _row(trace: TraceInfo, reference: Record, size: Record, timed: Record) -> Record:
+    row: Record = {
+        **{name: getattr(trace, name) for name in ("model", "role", "layer", "dtype", "sparsity", "values")},
+        "raw_bits": 8 * trace.raw_bytes,
+        **reference,
+        **size,
+        "encode_s": timed.get("encode_s", []),
+        "decode_s": timed.get("decode_s", []),
+    }
+    if timed.get("reason"):  # the size was verified before; it stands
+        row["reason"] = f"not timed: {timed['reason']}"
+    return row
+
+
+def _key(kind: str, trace: TraceInfo, subject: Subject | None = None) -> Key:
+    cell = (subject.spec, subject.version) if subject else ()
+    return (kind, trace.name, trace.sha256, *cell)
+
+
+def _key_of(record: Record) -> Key:
+    cell = (record["codec"], record["codec_version"]) if "codec" in record else ()
+    return (record["record"], record["trace"], record["trace_sha256"], *cell)

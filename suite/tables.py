@@ -1,0 +1,184 @@
+"""From statistics to tables of text: which columns there are, what they are called, how they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from suite.leaderboard import Board, Row
+
+Format = Callable[[Any], str]
+
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: the row's key, its heading, how its values are printed."""
+
+    key: str
+    title: str
+    format: Format = str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table under a heading, with a sentence that says how to read it."""
+
+    title: str
+    note: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Row]
+
+    def header(self) -> list[str]:
+        """The headings."""
+        return [column.title for column in self.columns]
+
+    def body(self) -> list[list[str]]:
+        """The rows as text; an absent value is a dash."""
+        return [[_text(row.get(column.key), column.format) for column in self.columns] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report, whatever file format it ends in."""
+
+    title: str
+    intro: tuple[str, ...]
+    sections: tuple[Section, ...]
+    footnotes: tuple[str, ...] = ()
+
+
+def _text(value: Any, form: Format) -> str:  # noqa: ANN401 - a cell holds anything
+    return ABSENT if value is None or value != value else form(value)
+
+
+def ratio(value: float) -> str:
+    """Ratios and efficiencies have three decimals: dense float codecs differ in the third."""
+    return f"{value:.3f}"
+
+
+def rate(value: float) -> str:
+    """Speeds have three significant digits: a machine's noise allows no more."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    """A share, in percent."""
+    return f"{100 * value:.0f} %"
+
+
+RANK = Column("rank", "rank")
+CODEC = Column("codec", "codec")
+TOTAL = Column("total_ratio", "total ratio", ratio)
+
+
+def group_title(group: str, value: Any) -> str:  # noqa: ANN401 - a role, a dtype or a level
+    """How a group's value is called in a heading."""
+    if group == "sparsity":
+        return f"{100 * value:g} % pruned" if value else "dense"
+    return str(value)
+
+
+def leaderboard(board: Board, run: Row) -> Document:
+    """The size leaderboard as a document."""
+    corpus, mib = run["corpus"], board.raw_bytes / 2**20
+    sections = [
+        Section(
+            "Overall",
+            "Ratio = raw bits / coded bits, everything needed to decode counted. Total = sum over sum; "
+            "geometric mean = over traces. The reference is zero-aware order-0 entropy (no limit: adaptive "
+            "codecs pass it); efficiency = reference / achieved. Only codecs with every trace verified are "
+            "ranked.",
+            (
+                RANK,
+                CODEC,
+                Column("kind", "kind"),
+                TOTAL,
+                Column("geomean_ratio", "geometric mean", ratio),
+                Column("bits_per_value", "bits / value", ratio),
+                Column("reference_bits_per_value", "reference bits / value", ratio),
+                Column("efficiency", "efficiency", ratio),
+                Column("verified", "traces verified", lambda n: f"{n} / {board.traces}"),
+            ),
+            board.rows,
+        )
+    ]
+    titles = {"role": "By role", "dtype": "By precision", "sparsity": "By pruning level"}
+    for group, title in titles.items():
+        columns = (Column(f"{group}={v}", group_title(group, v), ratio) for v in board.values[group])
+        sections.append(Section(title, "Total ratio.", (RANK, CODEC, TOTAL, *columns), board.rows))
+    hardware = [row for row in board.rows if row["kind"] == "hardware"]
+    if hardware:
+        sections.append(_hardware(hardware))
+    sections.extend(_lossy_and_failed(board))
+    intro = (
+        f"{board.traces} of {corpus['traces']} traces of corpus '{corpus['name']}' {corpus['version']}, "
+        f"{mib:.1f} MiB. Every lossless cell was decoded and compared bit by bit.",
+        f"Corpus digest {corpus['digest']}.",
+    )
+    return Document("Squeezemark size leaderboard", intro, tuple(sections), _footnotes(hardware, run))
+
+
+def _hardware(rows: Sequence[Row]) -> Section:
+    return Section(
+        "Hardware models",
+        "Effective ratio = after the bypass rule and metadata, each line rounded up to the memory's access "
+        "granule; a line decodes alone. B/cycle = raw bytes decompressed per cycle.",
+        (
+            RANK,
+            CODEC,
+            TOTAL,
+            Column("effective_ratio_32", "effective, 32-B granule", ratio),
+            Column("effective_ratio_64", "effective, 64-B granule", ratio),
+            Column("bytes_per_cycle", "B/cycle", rate),
+        ),
+        rows,
+    )
+
+
+def _footnotes(hardware: Sequence[Row], run: Row) -> tuple[str, ...]:
+    figures = run.get("hardware", {})
+    return tuple(
+        f"{codec}: {name.replace('_', ' ')} {figure['value']:g} ({figure['origin']}: {figure['source']})"
+        for codec in sorted(str(row["codec"]) for row in hardware)
+        for name, figure in figures.get(codec, {}).items()
+    )
+
+
+def _lossy_and_failed(board: Board) -> list[Section]:
+    sections = []
+    if board.lossy:
+        errors = (Column("mse", "MSE", rate), Column("max_error", "largest error", rate))
+        note = "Never ranked among lossless ones."
+        sections.append(Section("Lossy codecs", note, (CODEC, TOTAL, *errors), board.lossy))
+    if board.not_ok:
+        columns = tuple(Column(key, key) for key in ("codec", "status", "cells", "reason"))
+        sections.append(Section("Not measured", "Cells without a size, and why.", columns, board.not_ok))
+    return sections
+
+
+def times(rows: Sequence[Row], run: Row) -> Document:
+    """The speeds as a document; it names its machine."""
+    machine = run["machine"]
+    columns = [CODEC]
+    for direction in ("encode", "decode"):
+        columns += [
+            Column(f"{direction}_mb_s", f"{direction} MB/s", rate),
+            Column(f"{direction}_x_memcpy", f"{direction} × memcpy", lambda v: f"{v:.3g}"),
+            Column(f"{direction}_spread", f"{direction} spread", percent),
+        ]
+    columns += [Column("traces", "traces"), Column("repeats", "repeats")]
+    intro = (
+        f"{machine['cpu']}, {machine['usable_cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}. "
+        "One thread, one codec at a time, nothing else measured beside it.",
+        f"Corpus digest {run['corpus']['digest']}.",
+    )
+    note = (
+        "MB = 10^6 raw bytes. Speed = sum of raw bytes / sum of each trace's median time; × memcpy = "
+        "against the raw row (a copy) on the same traces; spread = median over traces of (slowest - "
+        "fastest) / median."
+    )
+    return Document("Squeezemark speeds", intro, (Section("Software", note, tuple(columns), rows),))

@@ -1,0 +1,132 @@
+"""What a person sees while a run goes on and when it has ended."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from suite import tables
+from suite.leaderboard import Board, Row
+from suite.run import Watcher
+from suite.tables import Column
+
+PHASES = {
+    "compile": "compiling kernels",
+    "reference": "reference columns",
+    "size": "sizes, round trips",
+    "time": "times",
+}
+WIDTH_WHEN_PIPED = 140
+LINE_EVERY_S = 10.0
+"""Where there is no terminal to draw a bar in, a line is printed this often."""
+
+
+class ProgressWatcher(Watcher):
+    """A progress bar with an ETA on standard error, or plain lines where that is no terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description:<18}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self.progress = Progress(*columns, console=self.console, transient=True)
+        self.task: Any = None
+        self.title, self.total, self.done, self.printed_s = "", 0, 0, 0.0
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def begin(self, title: str, total: int) -> None:
+        """Start the bar of a phase."""
+        self.title, self.total, self.done, self.printed_s = PHASES[title], total, 0, time.monotonic()
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        self.task = self.progress.add_task(self.title, total=total)
+
+    def step(self) -> None:
+        """Advance the bar."""
+        self.done += 1
+        self.progress.advance(self.task)
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self.printed_s >= LINE_EVERY_S:
+            self.printed_s = now
+            self.console.print(f"{self.title}: {self.done} of {self.total}", highlight=False)
+
+    def end(self, summary: str) -> None:
+        """Leave a line of what the phase did."""
+        self.console.print(f"{self.title}: {summary}", highlight=False)
+
+
+def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
+    """Print the top of the leaderboard, what failed, and where the rest is."""
+    by_codec = {row["codec"]: row for row in speeds}
+    rows = [{**by_codec.get(row["codec"], {}), **row} for row in board.rows]
+    columns = [
+        tables.RANK,
+        tables.CODEC,
+        Column("total_ratio", "total\nratio", tables.ratio),
+        *(Column(f"role={role}", role, tables.ratio) for role in board.values["role"]),
+    ]
+    if speeds:
+        columns += [Column(f"{d}_mb_s", f"{d}\nMB/s", tables.rate) for d in ("encode", "decode")]
+    if any(row["kind"] == "hardware" for row in rows):
+        columns.append(Column("effective_ratio_32", "effective\n32 B", tables.ratio))
+    section = tables.Section("", "", tuple(columns), rows[:top])
+    shown = f"top {top} of {len(rows)}" if top < len(rows) else f"all {len(rows)}"
+    title = f"{shown} lossless codecs over {board.traces} traces, every round trip verified"
+    console = _console()
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    for column in columns:
+        left = column is tables.CODEC
+        table.add_column(column.title, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    for body in section.body():
+        table.add_row(*(escape(cell) for cell in body))
+    console.print(table)
+    for row in board.not_ok:
+        what = (
+            f"{row['status']}: {row['codec']} on {row['cells']} traces, first {row['trace']}: {row['reason']}"
+        )
+        console.print(what, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Tables: {folder}/leaderboard.md .csv .tex .html", highlight=False, soft_wrap=True)
+    if speeds:
+        console.print(f"Speeds: {folder}/times.md .csv .tex .html", highlight=False, soft_wrap=True)
+    console.print(f"Records: {folder}/results.parquet", highlight=False, soft_wrap=True)
+
+
+def show_table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a plain table."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False)
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Standard output; what is piped into a file is not folded to 80 columns."""
+    return Console() if Console().is_terminal else Console(width=WIDTH_WHEN_PIPED)
