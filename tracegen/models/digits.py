@@ -1,0 +1,41 @@
+"""What the three digit classifiers share: data, loss and accuracy."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tracegen import datasets
+from tracegen.models.recipe import Batch, Recipe, predict
+
+
+class DigitsRecipe(Recipe):
+    """A classifier of 8x8 digits."""
+
+    metric: ClassVar = "accuracy_percent"
+    higher_is_better: ClassVar = True
+    origin: ClassVar = datasets.DIGITS_ORIGIN
+    licence: ClassVar = datasets.DIGITS_LICENCE
+
+    def training_batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Images (size, 1, 8, 8) float32 and labels (size,) int64."""
+        images, labels, _, _ = datasets.digits()
+        rows = rng.integers(0, len(labels), size)
+        return torch.from_numpy(images[rows]), torch.from_numpy(labels[rows])
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of logits (N, 10), in nats."""
+        return nn.functional.cross_entropy(outputs, targets)
+
+    def evaluate(self, model: nn.Module) -> float:
+        """Share of the 360 held-out digits named rightly, in percent."""
+        _, _, images, labels = datasets.digits()
+        outputs = predict(model, torch.from_numpy(images))
+        return 100.0 * float(np.mean(outputs.argmax(1).numpy() == labels))
+
+    def probe(self, size: int) -> Tensor:
+        """The first `size` held-out images."""
+        return torch.from_numpy(datasets.digits()[2][:size])

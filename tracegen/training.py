@@ -1,0 +1,120 @@
+"""Training: one thread, seeded, every batch a function of (seed, pruning level, step).
+
+On one machine the result is the same to the bit every time; on another one it is statistically equal, no
+more (other instruction sets sum in another order).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from tracegen.models.recipe import Recipe, Schedule
+from tracegen.pruning import is_prunable, magnitude_mask
+
+SEED = 2026
+_WARM_UP_SHARE = 0.05
+
+Tensors = dict[str, npt.NDArray[Any]]
+Masks = Mapping[str, torch.Tensor]
+
+
+@contextlib.contextmanager
+def reproducible() -> Iterator[None]:
+    """One thread and deterministic algorithms inside; what was set before is restored."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(SEED)
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def tensors_of(model: nn.Module) -> Tensors:
+    """Copies of the model's parameters and buffers by name (but the batch norms' counters)."""
+    state = model.state_dict().items()
+    return {name: t.numpy().copy() for name, t in state if not name.endswith("num_batches_tracked")}
+
+
+def load_tensors(model: nn.Module, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Put `tensors` into `model`; raises ValueError where names or shapes do not fit."""
+    expected = {name: t.shape for name, t in tensors_of(model).items()}
+    for name in sorted(expected.keys() | tensors.keys()):
+        found = tensors[name].shape if name in tensors else None
+        if expected.get(name) != found:
+            raise ValueError(
+                f"the checkpoint does not fit the model: {name} is {found}, not {expected.get(name)}"
+            )
+    model.load_state_dict({name: torch.from_numpy(t.copy()) for name, t in tensors.items()}, strict=False)
+
+
+def prune(model: nn.Module, sparsity: float) -> dict[str, torch.Tensor]:
+    """Zero the smallest weights of every prunable matrix; returns the masks (True = survives) by name."""
+    masks = {}
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if is_prunable(name, tuple(weights.shape)):
+                masks[name] = torch.from_numpy(magnitude_mask(weights.numpy(), sparsity))
+                weights.mul_(masks[name])
+    return masks
+
+
+def train(
+    recipe: Recipe,
+    model: nn.Module,
+    schedule: Schedule,
+    *,
+    masks: Masks,
+    level: int,
+    on_step: Callable[[], None],
+) -> None:
+    """Train `model` in place; weights where a mask is False get no gradient and stay zero.
+
+    `level` (index of the pruning level) picks the batches; `on_step` is called after every step. Raises
+    FloatingPointError where the loss is no longer finite.
+    """
+    model.train()
+    parameters = dict(model.named_parameters())
+    optimiser = torch.optim.Adam(parameters.values(), lr=schedule.learning_rate)
+    for step in range(schedule.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.learning_rate * learning_rate_factor(step, schedule.steps)
+        inputs, targets = recipe.training_batch(batch_rng(level, step), schedule.batch_size)
+        loss = recipe.loss(model(inputs), targets)
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"{recipe.name}: the loss is {loss.item()} at step {step}")
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name, mask in masks.items():
+            gradient = parameters[name].grad
+            if gradient is not None:
+                gradient.mul_(mask)
+        if schedule.clip_norm:
+            nn.utils.clip_grad_norm_(parameters.values(), schedule.clip_norm)
+        optimiser.step()
+        on_step()
+    model.eval()
+
+
+def batch_rng(level: int, step: int) -> np.random.Generator:
+    """The generator that draws the training batch of one step at one pruning level."""
+    return np.random.default_rng([SEED, level, step])
+
+
+def learning_rate_factor(step: int, steps: int) -> float:
+    """Share of the peak learning rate: linear warm-up, then a half cosine down to 0."""
+    warm_up = max(1, round(_WARM_UP_SHARE * steps))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
