@@ -40,6 +40,10 @@ from tracegen.corpus import (
     variant_name,
 )
 
+MIN_COMPRESSED_BYTES = 1024
+"""Smaller datasets lie plain in the file: a chunk's bookkeeping would cost more than it saves."""
+MAX_CHUNK_BYTES = 1 << 20
+
 
 def cut_leading(array: Array, max_bytes: int) -> Array:
     """Cut along the leading axis to at most `max_bytes` bytes (but at least one row); never flattens."""
@@ -136,7 +140,11 @@ class ModelWriter:
             self._h5[path] = self._stored[key]
             return self._stored[key]
         words = array if array.dtype.isbuiltin == 1 else as_words(array).reshape(array.shape)
-        options = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if array.ndim else {}
+        options: dict[str, Any] = {}
+        if array.nbytes >= MIN_COMPRESSED_BYTES:
+            options = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+            # One chunk compresses better and needs no index; large arrays are left to h5py's choice.
+            options["chunks"] = array.shape if array.nbytes <= MAX_CHUNK_BYTES else True
         dataset = self._h5.create_dataset(path, data=words, track_times=False, **options)
         self._stored.setdefault(key, dataset)
         return dataset
@@ -181,7 +189,7 @@ class CorpusWriter:
         info = ModelInfo(_check_name("model", name), title, metric, higher_is_better, origin, licence)
         if any(done.name == name for done in self.models):
             raise CorpusError(f"model {name!r} is there twice")
-        with h5py.File(self._partial / f"{name}.h5", "w", libver=("earliest", "v110")) as h5:
+        with h5py.File(self._partial / f"{name}.h5", "w", libver=("v110", "v110")) as h5:
             writer = ModelWriter(h5, info)
             yield writer
             self.models.append(writer._finish())
