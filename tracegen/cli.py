@@ -1,0 +1,251 @@
+"""The command line: `python -m tracegen build | import | list | show | verify`."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tensorcodecs.arrays import did_you_mean
+from tracegen.corpus import MANIFEST, Corpus, CorpusError
+from tracegen.importing import import_arrays
+from tracegen.showing import Filters, find, histogram_lines, select, trace_facts, trace_table
+
+DEFAULT_CORPUS = Path("traces")
+MODEL_NAMES = ("lenet300", "lenet5", "resnet20", "dncnn", "lstm")  # known without torch
+_PIPED_COLUMNS = 160
+_CTRL_C_EXIT = 130
+
+CORPUS_OPTION = click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CORPUS,
+    show_default=True,
+    help="The corpus folder.",
+)
+
+
+class OneLineErrors(click.Group):
+    """A command group whose every error is one line on stderr and a non-zero exit, never a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
+        """Run the command line and exit."""
+        code = 1
+        try:
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            code = error.exit_code
+        except click.ClickException as error:
+            _say_error(error.format_message())
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            _say_error("interrupted; nothing was published")
+            code = _CTRL_C_EXIT
+        except (CorpusError, FloatingPointError, MemoryError) as error:
+            _say_error(str(error) or "out of memory")
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # `list | head`: nobody reads on
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            else:
+                _say_error(_storage_reason(error))
+        sys.exit(code)
+
+
+def _say_error(message: str) -> None:
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+
+
+def _storage_reason(error: OSError) -> str:
+    # HDF5 reports a failed write in a paragraph of its own, with the system's reason in it.
+    for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO):
+        if error.errno == number or f"errno = {number}," in str(error):
+            return f"cannot write: {os.strerror(number)}; nothing was published"
+    return str(error)
+
+
+class _Bar:
+    """A progress bar on stderr, as `tracegen.build.Report` wants it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def start(self, what: str, steps: int) -> None:
+        """Begin a stretch of work."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(what, total=steps)
+
+    def step(self) -> None:
+        """Count one step."""
+        if self._task is not None:
+            self._progress.advance(self._task)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(text, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[_Bar]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    # Into a file or a pipe go the notes alone.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield _Bar(progress)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Make and inspect traces: what neural networks really move, with digests."""
+
+
+@main.command()
+@click.option("--tier", type=click.Choice(["tiny", "standard"]), default="standard", show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
+)
+@click.option("--model", "models", multiple=True, help="Only this model (may be given more than once).")
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Take trained tensors from this corpus (may be given more than once; default: traces/ if there).",
+)
+@click.option("--retrain", is_flag=True, help="Train everything anew, whatever checkpoints there are.")
+def build(
+    tier: str, out: Path, models: tuple[str, ...], checkpoints: tuple[Path, ...], retrain: bool
+) -> None:
+    """Train (or load) the models and trace them: the corpus of a tier."""
+    for name in models:
+        if name not in MODEL_NAMES:
+            raise CorpusError(f"no model {name!r}{did_you_mean(name, MODEL_NAMES)}")
+    for module in ("torch", "sklearn", "PIL"):
+        if importlib.util.find_spec(module) is None:
+            raise CorpusError(f"building needs {module}: pip install 'squeezemark[trace]'")
+    from tracegen.build import build as build_corpus  # needs torch
+
+    if not checkpoints and (DEFAULT_CORPUS / MANIFEST).is_file():
+        checkpoints = (DEFAULT_CORPUS,)
+    with _progress_bar() as bar:
+        corpus = build_corpus(
+            out, tier=tier, models=models, checkpoints=checkpoints, retrain=retrain, report=bar
+        )
+    _say_done(corpus)
+
+
+@main.command(name="import")
+@click.option("--index", type=click.Path(path_type=Path), required=True, help="A JSON list of arrays.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
+)
+@click.option("--name", default="imported", show_default=True, help="The corpus's name.")
+@click.option(
+    "--origin", default="imported by its user", show_default=True, help="Where the arrays are from."
+)
+@click.option("--licence", default="not stated", show_default=True, help="The arrays' licence.")
+@click.option("--allow-nonfinite", is_flag=True, help="Keep arrays that hold NaNs or infinities.")
+def import_command(
+    index: Path, out: Path, name: str, origin: str, licence: str, allow_nonfinite: bool
+) -> None:
+    """Make a corpus of your own arrays.
+
+    The index is a list of objects with "file" (a .npy file beside the index), "model", "role", "layer",
+    "dtype" and, where wanted, "sparsity", "pruning" and "phase"; bf16 comes as uint16 words.
+    """
+    with _progress_bar() as bar:
+        corpus = import_arrays(
+            index,
+            out,
+            name=name,
+            origin=origin,
+            licence=licence,
+            allow_nonfinite=allow_nonfinite,
+            report=bar,
+        )
+    _say_done(corpus)
+
+
+def _say_done(corpus: Corpus) -> None:
+    raw_mib = sum(trace.raw_bytes for trace in corpus.traces) / (1 << 20)
+    click.echo(f"{corpus.root}: {len(corpus.traces)} traces, {raw_mib:.1f} MiB raw, digest {corpus.digest}")
+
+
+@main.command(name="list")
+@CORPUS_OPTION
+@click.option("--model", help="Only this model.")
+@click.option("--role", help="Only this role.")
+@click.option("--layer", help="Only layers that match this pattern, such as 'conv*'.")
+@click.option("--dtype", help="Only this dtype (float32 or fp32, ...).")
+@click.option("--sparsity", type=click.FloatRange(0, 1), help="Only this pruning level, such as 0.9.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line instead of a table.")
+def list_command(
+    corpus: Path,
+    model: str | None,
+    role: str | None,
+    layer: str | None,
+    dtype: str | None,
+    sparsity: float | None,
+    as_json: bool,
+) -> None:
+    """List the traces of a corpus."""
+    with Corpus.open(corpus) as opened:
+        traces = select(opened, Filters(model, role, layer, dtype, sparsity))
+        if as_json:
+            for trace in traces:
+                row = {key: getattr(trace, key) for key in ("name", "shape", "dtype", "raw_bytes", "sha256")}
+                click.echo(json.dumps(row))
+            return
+        _stdout().print(trace_table(traces))
+        raw_mib = sum(trace.raw_bytes for trace in traces) / (1 << 20)
+        click.echo(f"{len(traces)} of {len(opened.traces)} traces, {raw_mib:.2f} MiB")
+
+
+def _stdout() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPED_COLUMNS)
+
+
+@main.command()
+@click.argument("trace")
+@CORPUS_OPTION
+def show(trace: str, corpus: Path) -> None:
+    """Show one trace: shape, digest, statistics, its variant's score, a histogram."""
+    with Corpus.open(corpus) as opened:
+        info = find(opened, trace)
+        click.echo(info.name)
+        for label, text in trace_facts(opened, info):
+            click.echo(f"  {label:<11} {text}")
+        bar = "#" if Console().options.ascii_only else "█"
+        for line in histogram_lines(opened.read(info, check=False), bar=bar):
+            click.echo(line)
+
+
+@main.command()
+@click.argument("corpus", type=click.Path(path_type=Path), default=DEFAULT_CORPUS)
+def verify(corpus: Path) -> None:
+    """Recompute every digest of a corpus; exit 1 where one is wrong."""
+    wrong = []
+    with Corpus.open(corpus) as opened, _progress_bar() as bar:
+        bar.start(f"verifying {corpus}", len(opened.traces))
+        for trace, problem in opened.verify():
+            if problem:
+                wrong.append(f"{trace.name}: {problem}")
+            bar.step()
+        count = len(opened.traces)
+    for line in wrong:
+        click.echo(line, err=True)
+    if wrong:
+        raise CorpusError(f"{len(wrong)} of {count} traces in {corpus} are wrong")
+    click.echo(f"{corpus}: all {count} traces are as the manifest says, digest {opened.digest}")
