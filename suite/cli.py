@@ -145,6 +145,18 @@ def report(folder: Path) -> None:
         terminal.show_board(*write_report(folder), folder, TOP_ROWS)
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN_DIR")
+@click.option("--reports", type=click.Path(path_type=Path), default="reports", show_default=True)
+@click.option("--readme", type=click.Path(path_type=Path), default="README.md", show_default=True)
+def publish(folder: Path, reports: Path, readme: Path) -> None:
+    """Copy a run's report to the published ones and show its head in the README."""
+    from suite import publish as publishing
+
+    with _one_line_errors():
+        click.echo(f"published as {publishing.publish(folder, reports, readme)}")
+
+
 @main.group("list")
 def list_() -> None:
     """List what there is."""

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from suite.plan import BASELINE
+from tracegen.corpus import DTYPES, ROLES
 
 Row = dict[str, Any]
 
@@ -33,13 +34,13 @@ class Board:
     traces: int
     raw_bytes: int
     not_ok: list[Row]
-    """Cells that failed or were skipped: codec, status, reason and how many."""
+    """Cells that failed or were skipped: codec, status, how many, and the first with its reason."""
 
 
 def build(table: pl.DataFrame) -> Board:
     """The size leaderboard of a run's results; depends on sizes alone, never on times."""
     traces = table.unique("trace").select("trace", "raw_bits")
-    values = {group: table[group].unique().sort().to_list() for group in GROUPS}
+    values = {group: sorted(table[group].unique(), key=_place) for group in GROUPS}
     ok = table.filter(pl.col("status") == "ok").sort("codec", "trace")
     rows = [_row(cells, values) for _, cells in ok.group_by("codec", maintain_order=True)]
     for row in rows:
@@ -55,6 +56,12 @@ def build(table: pl.DataFrame) -> Board:
         raw_bytes=int(traces["raw_bits"].sum()) // 8,
         not_ok=_not_ok(table),
     )
+
+
+def _place(value: Any) -> tuple[int, Any]:  # noqa: ANN401 - a role, a dtype or a level
+    """Roles and dtypes in the order of their definition, levels by size."""
+    order = (*ROLES, *DTYPES)
+    return (order.index(value), "") if value in order else (len(order), value)
 
 
 def _row(cells: pl.DataFrame, values: dict[str, list[Any]]) -> Row:
@@ -106,8 +113,8 @@ def _rank(rows: Sequence[Row]) -> None:
 
 def _not_ok(table: pl.DataFrame) -> list[Row]:
     cells = table.filter(pl.col("status") != "ok")
-    counted = cells.group_by("codec", "status", "reason").agg(pl.len().alias("cells"), pl.col("trace").min())
-    return counted.sort("codec", "status", "reason").to_dicts()
+    by_cause = cells.sort("codec", "status", "trace").group_by("codec", "status", maintain_order=True)
+    return by_cause.agg(pl.len().alias("cells"), pl.col("trace").first(), pl.col("reason").first()).to_dicts()
 
 
 def times(table: pl.DataFrame) -> list[Row]:

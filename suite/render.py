@@ -14,7 +14,9 @@ from tabulate import tabulate
 from suite import leaderboard, results, run, tables
 from suite.tables import Document, Section
 
-LEFT_ALIGNED = frozenset({"codec", "kind", "status", "reason"})
+FORMATS = ("md", "csv", "tex", "html")
+REPORT_FILES = tuple(f"{stem}.{form}" for stem in ("leaderboard", "times") for form in FORMATS)
+LEFT_ALIGNED = frozenset({"codec", "kind", "status", "first", "reason"})
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -55,12 +57,16 @@ def _table(section: Section, form: str, body: list[list[str]]) -> str:
     return text
 
 
+def markdown_table(section: Section) -> str:
+    """The section's table alone, pipes inside specs escaped."""
+    return _table(section, "github", [[cell.replace("|", "\\|") for cell in row] for row in section.body()])
+
+
 def markdown(document: Document) -> str:
-    """The document as Markdown, pipes inside specs escaped."""
+    """The document as Markdown."""
     parts = [f"# {document.title}", *document.intro]
     for section in document.sections:
-        body = [[cell.replace("|", "\\|") for cell in row] for row in section.body()]
-        parts += [f"## {section.title}", section.note, _table(section, "github", body)]
+        parts += [f"## {section.title}", section.note, markdown_table(section)]
     if document.footnotes:
         parts.append("\n".join(f"- {note}" for note in document.footnotes))
     return "\n\n".join(parts) + "\n"

@@ -154,8 +154,10 @@ def _lossy_and_failed(board: Board) -> list[Section]:
         note = "Never ranked among lossless ones."
         sections.append(Section("Lossy codecs", note, (CODEC, TOTAL, *errors), board.lossy))
     if board.not_ok:
-        columns = tuple(Column(key, key) for key in ("codec", "status", "cells", "reason"))
-        sections.append(Section("Not measured", "Cells without a size, and why.", columns, board.not_ok))
+        keys = {"codec": "codec", "status": "status", "cells": "cells", "trace": "first", "reason": "reason"}
+        columns = tuple(Column(key, title) for key, title in keys.items())
+        note = "Cells without a size: how many, and why the first of them."
+        sections.append(Section("Not measured", note, columns, board.not_ok))
     return sections
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +33,7 @@ PHASES = {
     "time": "times",
 }
 WIDTH_WHEN_PIPED = 140
+PICTURE_WIDTH = 110
 LINE_EVERY_S = 10.0
 """Where there is no terminal to draw a bar in, a line is printed this often."""
 
@@ -83,6 +86,30 @@ class ProgressWatcher(Watcher):
 
 def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
     """Print the top of the leaderboard, what failed, and where the rest is."""
+    console = _console()
+    console.print(_board_table(board, speeds, top))
+    lines = [
+        f"{row['status']}: {row['codec']} on {row['cells']} traces, first {row['trace']}: {row['reason']}"
+        for row in board.not_ok
+    ]
+    lines.append(f"Tables: {folder}/leaderboard.md .csv .tex .html")
+    if speeds:
+        lines.append(f"Speeds: {folder}/times.md .csv .tex .html")
+    lines.append(f"Records: {folder}/results.parquet")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def picture(board: Board, speeds: list[Row]) -> str:
+    """The whole board as an SVG picture that looks like the terminal."""
+    console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(_board_table(board, speeds, len(board.rows)))
+    svg = console.export_svg(title="Squeezemark", unique_id="board")
+    # rich names a font on the network; nothing of ours loads from there.
+    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+
+
+def _board_table(board: Board, speeds: list[Row], top: int) -> Table:
     by_codec = {row["codec"]: row for row in speeds}
     rows = [{**by_codec.get(row["codec"], {}), **row} for row in board.rows]
     columns = [
@@ -95,26 +122,15 @@ def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
         columns += [Column(f"{d}_mb_s", f"{d}\nMB/s", tables.rate) for d in ("encode", "decode")]
     if any(row["kind"] == "hardware" for row in rows):
         columns.append(Column("effective_ratio_32", "effective\n32 B", tables.ratio))
-    section = tables.Section("", "", tuple(columns), rows[:top])
     shown = f"top {top} of {len(rows)}" if top < len(rows) else f"all {len(rows)}"
     title = f"{shown} lossless codecs over {board.traces} traces, every round trip verified"
-    console = _console()
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
     for column in columns:
         left = column is tables.CODEC
         table.add_column(column.title, justify="left" if left else "right", overflow="fold", no_wrap=not left)
-    for body in section.body():
+    for body in tables.Section("", "", tuple(columns), rows[:top]).body():
         table.add_row(*(escape(cell) for cell in body))
-    console.print(table)
-    for row in board.not_ok:
-        what = (
-            f"{row['status']}: {row['codec']} on {row['cells']} traces, first {row['trace']}: {row['reason']}"
-        )
-        console.print(what, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Tables: {folder}/leaderboard.md .csv .tex .html", highlight=False, soft_wrap=True)
-    if speeds:
-        console.print(f"Speeds: {folder}/times.md .csv .tex .html", highlight=False, soft_wrap=True)
-    console.print(f"Records: {folder}/results.parquet", highlight=False, soft_wrap=True)
+    return table
 
 
 def show_table(title: str, header: list[str], rows: list[list[str]]) -> None:

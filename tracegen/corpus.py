@@ -37,9 +37,8 @@ CHECKPOINTS = "/checkpoints"
 ROLES = ("weights", "activations", "gradients", "errors", "updates", "kv")
 PHASES = ("inference", "training")
 DTYPES = (
-    *(f"float{bits}" for bits in (16, 32, 64)),
-    *("bfloat16", "float8_e4m3fn", "float8_e5m2"),
-    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    *("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (64, 32, 16, 8)),
 )
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 IDENTITY = ("role", "layer", "dtype", "sparsity", "pruning", "phase", "sha256")

@@ -1,0 +1,105 @@
+"""Contract of every hardware model, parametrised over the registry: a new model brings no test code."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import hwmodels
+from hwmodels.base import FIGURES
+
+ORACLES = Path(__file__).parents[1] / "golden" / "oracles"
+
+MODELS = [f"{name}:line_bytes={size}" for name in hwmodels.names() for size in (64,)]
+
+words = hnp.arrays(
+    st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64]),
+    st.integers(0, 200),
+    elements=st.sampled_from([0, 0, 0, 1, 2, 127, 128, 255]),
+)
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return hwmodels.get_model(request.param)
+
+
+def test_the_spec_round_trips(model):
+    assert hwmodels.get_model(model.spec).spec == model.spec
+
+
+def test_it_says_what_it_is_and_where_every_figure_is_from(model):
+    assert model.title
+    assert model.source
+    assert model.revision
+    assert set(FIGURES) <= set(model.figures)
+    for figure in model.figures.values():
+        assert figure.value > 0
+        assert figure.unit
+        assert figure.source
+        assert figure.origin in ("published", "synthesised", "modelled", "estimate")
+        if "recalled" in figure.source:
+            assert figure.origin == "estimate"
+
+
+@given(array=words)
+@pytest.mark.parametrize("spec", MODELS)
+def test_sizes_follow_from_the_codecs_bits(spec, array):
+    model = hwmodels.get_model(spec)
+    sizes, bits = model.sizes(array), model.codec.block_bits(array)
+    line_bits = 8 * model.line_bytes
+    assert len(sizes.payload_bits) == len(bits) == -(-array.nbytes // model.line_bytes)
+    assert sizes.payload_bits.min(initial=0) >= 0
+    assert sizes.payload_bits.max(initial=0) <= line_bits, "the bypass rule: never above the raw line"
+    # What the codec packs, tag included, is never less than what the line and its metadata hold.
+    assert (sizes.payload_bits <= bits).all()
+    shorter = (sizes.payload_bits < line_bits) & (sizes.payload_bits > 0)
+    tag_bits = bits - sizes.payload_bits
+    assert set(tag_bits[shorter].tolist()) <= {0, model.metadata_bits}
+    assert sizes.coded_bits == sizes.payload_bits.sum() + len(bits) * model.metadata_bits
+    for granule_bytes in (32, 64):
+        effective = sizes.effective_bits(granule_bytes)
+        assert effective >= sizes.coded_bits
+        assert (effective - len(bits) * model.metadata_bits) % (8 * granule_bytes) == 0
+    assert np.array_equal(np.asarray(model.decode(model.encode(array))).view(array.dtype), array)
+
+
+def test_a_line_of_zeros_moves_nothing_and_noise_is_stored_raw(model):
+    zeros, noise = np.zeros(256, np.uint8), np.random.default_rng(0).integers(1, 256, 256).astype(np.uint8)
+    lines = -(-256 // model.line_bytes)
+    assert model.sizes(zeros).effective_bits(64) == lines * model.metadata_bits
+    assert model.sizes(noise).coded_bits == 8 * 256 + lines * model.metadata_bits
+
+
+def test_cycles_grow_by_one_line_after_the_latency(model):
+    first, second = model.decompress_cycles(1), model.decompress_cycles(model.line_bytes + 1)
+    assert model.decompress_cycles(0) == 0
+    assert first == model.figures["decompress_latency_cycles"].value
+    assert second - first == model.line_bytes / model.figures["decompress_bytes_per_cycle"].value
+
+
+def test_zvc_counts_its_mask():
+    line = np.zeros(16, np.float32)
+    line[3] = 1.5
+    sizes = hwmodels.get_model("hw/zvc:line_bytes=64").sizes(line)
+    assert sizes.payload_bits.tolist() == [16 + 32]
+    assert sizes.metadata_bits == 2
+    assert sizes.effective_bits(32) == 256 + 2
+
+
+BDI_COLUMNS = ("zero", "rep8", "b8d1", "b8d2", "b8d4", "b4d1", "b4d2", "b2d1")
+
+
+@pytest.mark.parametrize("path", sorted(ORACLES.glob("*.lines64.csv")), ids=lambda path: path.name)
+def test_bdi_lines_are_as_small_as_gem5s(path):
+    with path.open() as file:
+        gem5 = [min(int(row[column]) for column in BDI_COLUMNS) for row in csv.DictReader(file)]
+    array = np.load(ORACLES / f"{path.name.partition('.')[0]}.npy")
+    ours = hwmodels.get_model("hw/bdi:line_bytes=64").sizes(array).payload_bits.tolist()
+    # gem5 refuses the delta -2^(k-1), which two's complement has: where we differ, we are smaller.
+    assert all(mine <= theirs for mine, theirs in zip(ours, gem5, strict=True))
+    assert np.mean(np.array(ours) == np.array(gem5)) > 0.98

@@ -1,0 +1,86 @@
+import pytest
+
+from suite import plan
+from tracegen.corpus import Corpus
+
+
+def specs(patterns):
+    return [subject.spec for subject in plan.choose_subjects(patterns)]
+
+
+def test_the_board_has_software_and_hardware_and_no_codec_twice():
+    board = plan.choose_subjects(None)
+    assert len({s.spec for s in board}) == len(board)
+    assert {s.kind for s in board} == {"software", "hardware"}
+    assert {"raw", "zstd:level=19", "shuffle|zstd:level=3", "hw/bdi:line_bytes=64"} <= {s.spec for s in board}
+
+
+def test_every_board_spec_is_canonical():
+    for spec in plan.board_specs():
+        assert plan.make_subject(spec).spec == spec
+
+
+def test_the_memcpy_row_is_always_there_and_globs_pick_from_the_board():
+    assert specs("zstd:*") == ["raw", "zstd:level=1", "zstd:level=3", "zstd:level=19"]
+    assert specs("hw/*, zstd:level=7") == [
+        "raw",
+        "hw/bdi:line_bytes=64",
+        "hw/zvc:line_bytes=64",
+        "zstd:level=7",
+    ]
+
+
+def test_any_numcodecs_codec_runs_by_its_name():
+    assert plan.make_subject("numcodecs.zlib:level=9").spec == "numcodecs.zlib:level=9"
+    assert plan.make_subject("bitround:keepbits=4").lossless is False
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        ("zst", "did you mean 'zstd'"),
+        ("zstd:levle=3", "did you mean 'level'"),
+        ("zstd:level=99", "99"),
+        ("nothing*", "no codec matches 'nothing\\*'"),
+        ("hw/bdj", "did you mean 'hw/bdi'"),
+        ("hw/bdi:line=3", "did you mean 'line_bytes'"),
+        ("hw/bdi:line_bytes=63", "63"),
+        ("hw/bdi:line_bytes=abc", "'abc'"),
+    ],
+)
+def test_a_codec_that_is_not_there_is_named_with_the_nearest(patterns, message):
+    with pytest.raises(ValueError, match=message):
+        plan.choose_subjects(patterns)
+
+
+@pytest.mark.parametrize(
+    ("select", "count"),
+    [
+        (None, 6),
+        ("role=weights", 2),
+        ("role=weights|gradients", 3),
+        ("dtype=fp32", 2),
+        ("dtype=bf16,role=gradients", 1),
+        ("sparsity=0.8", 1),
+        ("sparsity=0", 5),
+        ("dtype=*int*", 2),
+        ("name=net/*/activations/*", 2),
+    ],
+)
+def test_selecting_traces(corpus_folder, select, count):
+    assert len(plan.choose_traces(Corpus.open(corpus_folder).traces, select)) == count
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        ("rolle=weights", "did you mean 'role'"),
+        ("role", "KEY=VALUE"),
+        ("role=wieghts", "the corpus has activations, gradients, updates, weights"),
+        ("sparsity=80%", "not a number"),
+        ("dtype=fp31", "fp3"),
+    ],
+)
+def test_a_selection_that_means_nothing_is_explained(corpus_folder, select, message):
+    with pytest.raises(ValueError, match=message):
+        plan.choose_traces(Corpus.open(corpus_folder).traces, select)
