@@ -39,11 +39,12 @@ _ML_DTYPES_NAMES = tuple(
 
 
 def as_words(array: ArrayOrBuffer) -> Array:
-    """Return the bits of `array` as a 1-D C-contiguous array of unsigned words.
+    """Return the bits of `array` as a 1-D C-contiguous, aligned array of unsigned words.
 
     Words are as wide as the items (uint8, 16, 32 or 64); complex numbers and 16-byte items become 8-byte
     words, buffers (bytes, bytearray, memoryview) become uint8. Big-endian items keep their bytes as they
-    are. It is a view wherever the input is C-contiguous, and a C-order copy elsewhere.
+    are. It is a view wherever the input is C-contiguous and aligned, and a C-order copy
+    elsewhere.
 
     Raises TypeError for items whose bits are not the value: objects, strings, structures.
     """
@@ -55,7 +56,7 @@ def as_words(array: ArrayOrBuffer) -> Array:
     if not is_plain or dtype.itemsize not in (1, 2, 4, 8, 16):
         raise TypeError(f"no words in items of type {dtype}: legal are numbers of 1, 2, 4, 8 or 16 bytes")
     word_bytes = 8 if dtype.kind == "c" else min(dtype.itemsize, 8)
-    flat = np.ascontiguousarray(array).reshape(-1)
+    flat = np.require(array, requirements=("C", "A")).reshape(-1)
     return flat.view(WORD_DTYPES[word_bytes])
 
 

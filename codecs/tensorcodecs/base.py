@@ -39,7 +39,7 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
 
     def encode(self, buf: ArrayOrBuffer) -> bytes:
         """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
-        return self.pack(as_words(buf))
+        return self.pack(_frozen(as_words(buf)))
 
     def decode(self, buf: ArrayOrBuffer, out: ArrayOrBuffer | None = None) -> ArrayOrBuffer:
         """Return the bytes that were encoded, as 1-D uint8; with `out`, fill it and return it.
@@ -47,7 +47,7 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
         `out` is any C-contiguous writable array or buffer of exactly the right number of bytes.
         Raises DecodeError for a frame that is not valid and ValueError for an `out` that does not fit.
         """
-        decoded = self.unpack(raw_bytes(buf))
+        decoded = self.unpack(_frozen(raw_bytes(buf)))
         return decoded if out is None else fill(out, decoded)
 
     @abstractmethod
@@ -95,15 +95,27 @@ class BlockCodec(TensorCodec):
 
     block_bytes: int
 
-    @abstractmethod
     def block_bits(self, array: ArrayOrBuffer) -> npt.NDArray[np.int32]:
         """Return the exact bits of every block, int32[n_blocks]: what `encode` packs, tags included."""
+        return self.count_bits(_frozen(as_words(array)))
+
+    @abstractmethod
+    def count_bits(self, words: Array) -> npt.NDArray[np.int32]:
+        """Return the bits of every block of `words` (as in `pack`), int32[n_blocks]."""
 
     def warm_up(self) -> None:
         """Compile all that encoding, decoding and block sizes need."""
         super().warm_up()
         for n_bytes in (1, 2, 4, 8):
             self.block_bits(np.zeros(1, f"u{n_bytes}"))
+
+
+def _frozen(array: Array) -> Array:
+    # Codecs never modify their input. And read-only is a type of its own for numba: with one of the two
+    # kinds, each kernel is compiled once.
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def fill(out: ArrayOrBuffer, decoded: Bytes) -> ArrayOrBuffer:

@@ -28,6 +28,11 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("zlib", "tensorcodecs.deflate:Zlib", ("zlib:level=6",)),
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
     ("brotli", "tensorcodecs.brotli:Brotli", ("brotli:quality=5", "brotli:quality=11")),
+    ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
+    ("zvc", "tensorcodecs.zvc:Zvc", ("zvc:block_bytes=64",)),
+    ("huffman", "tensorcodecs.huffman:Huffman", ("huffman",)),
+    ("shuffle", "tensorcodecs.shuffle:Shuffle", ("shuffle|zstd:level=3", "shuffle|huffman")),
+    ("bdi", "tensorcodecs.bdi:Bdi", ()),
 )
 _THEIRS = "numcodecs."
 # numcodecs' own codecs that do not give back every bit.

@@ -1,0 +1,203 @@
+"""Base-delta-immediate lines: which encoding fits, how many bits it takes, and the bits themselves.
+
+An element is an immediate where it is itself a small two's-complement number, otherwise a delta to the
+line's base, the first element that is no immediate. Differences wrap, as a subtractor's do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tensorcodecs.arrays import Bytes
+from tensorcodecs.kernels import kernel
+from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
+
+TAG_BITS = 4
+SLACK_BYTES = 8
+"""What packing may write, and unpacking read, past the last byte."""
+# The paper's tags (PACT 2012, table 2).
+_ZEROS, _REPEATED, _RAW = 0, 1, 15
+_B8_D1, _B8_D2, _B8_D4, _B4_D1, _B4_D2, _B2_D1 = 2, 3, 4, 5, 6, 7
+_BASE_BYTES = np.array([0, 8, 8, 8, 8, 4, 4, 2], np.int64)
+_DELTA_BYTES = np.array([0, 0, 1, 2, 4, 1, 2, 1], np.int64)
+_LIKE_U32 = np.zeros(1, np.uint32)
+_LIKE_U16 = np.zeros(1, np.uint16)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_PIECE_BITS = 32
+
+
+@kernel
+def line_bits(raw: Bytes, line_bytes: int) -> npt.NDArray[np.int32]:
+    """Return the bits of every line of `raw` (a whole number of lines), tag included."""
+    bits = np.empty(raw.size // line_bytes, np.int32)
+    for line in range(bits.size):
+        bits[line] = TAG_BITS + _payload_bits(_smallest_tag(raw, line * line_bytes, line_bytes), line_bytes)
+    return bits
+
+
+@kernel
+def pack_lines(raw: Bytes, line_bytes: int, out: Bytes) -> int:
+    """Write the lines of `raw` to `out` (zeros, with SLACK_BYTES of room) and return the bits used."""
+    bit = 0
+    for line in range(0, raw.size, line_bytes):
+        tag = _smallest_tag(raw, line, line_bytes)
+        bit = _put(out, bit, np.uint64(tag), TAG_BITS)
+        if tag == _RAW:
+            for at in range(line, line + line_bytes, 8):
+                bit = _put(out, bit, load(raw, at, LIKE_U64), 64)
+        elif tag == _REPEATED:
+            bit = _put(out, bit, load(raw, line, LIKE_U64), 64)
+        elif tag != _ZEROS:
+            bit = _put_deltas(raw, line, line_bytes, _BASE_BYTES[tag], _DELTA_BYTES[tag], out, bit)
+    return bit
+
+
+@kernel
+def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, raw: Bytes) -> int:
+    """Fill `raw` (a whole number of lines) and return the bits read, or -1 where a line is not valid.
+
+    `data` holds `n_bits` bits and SLACK_BYTES more.
+    """
+    bit = 0
+    for line in range(0, raw.size, line_bytes):
+        if bit + TAG_BITS > n_bits:
+            return -1
+        tag = as_int(_get(data, bit, TAG_BITS))
+        bit += TAG_BITS
+        if _B2_D1 < tag < _RAW or bit + _payload_bits(tag, line_bytes) > n_bits:
+            return -1
+        if tag <= _REPEATED or tag == _RAW:
+            for at in range(line, line + line_bytes, 8):
+                word = np.uint64(0)
+                if tag != _ZEROS:
+                    source = bit + 8 * (at - line) if tag == _RAW else bit
+                    word = _get(data, source, 32) | _get(data, source + 32, 32) << np.uint64(32)
+                store(raw, at, word)
+        else:
+            _get_deltas(data, bit, line_bytes, _BASE_BYTES[tag], _DELTA_BYTES[tag], raw, line)
+        bit += _payload_bits(tag, line_bytes)
+    return bit
+
+
+@kernel
+def _payload_bits(tag: int, line_bytes: int) -> int:
+    if tag == _RAW:
+        return 8 * line_bytes
+    base_bytes = as_int(_BASE_BYTES[tag])
+    if tag <= _REPEATED:
+        return 8 * base_bytes
+    n_elements = line_bytes // base_bytes
+    return 8 * base_bytes + n_elements * (1 + 8 * as_int(_DELTA_BYTES[tag]))
+
+
+@kernel
+def _smallest_tag(raw: Bytes, line: int, line_bytes: int) -> int:
+    """Return the tag with the fewest bits; the order below is ascending for lines of 32 and of 64 bytes."""
+    first = load(raw, line, LIKE_U64)
+    repeated = True
+    for at in range(line + 8, line + line_bytes, 8):
+        repeated &= load(raw, at, LIKE_U64) == first
+    if repeated:
+        return _REPEATED if first != 0 else _ZEROS
+    if _fits(raw, line, line_bytes, 8, 1):
+        return _B8_D1
+    if _fits(raw, line, line_bytes, 4, 1):
+        return _B4_D1
+    if _fits(raw, line, line_bytes, 8, 2):
+        return _B8_D2
+    if _fits(raw, line, line_bytes, 2, 1):
+        return _B2_D1
+    if _fits(raw, line, line_bytes, 4, 2):
+        return _B4_D2
+    return _B8_D4 if _fits(raw, line, line_bytes, 8, 4) else _RAW
+
+
+@kernel
+def _fits(raw: Bytes, line: int, line_bytes: int, base_bytes: int, delta_bytes: int) -> bool:
+    has_base = False
+    base = np.uint64(0)
+    for at in range(line, line + line_bytes, base_bytes):
+        element = _element(raw, at, base_bytes)
+        if not _is_small(element, base_bytes, delta_bytes):
+            if not has_base:
+                has_base = True
+                base = element
+            elif not _is_small(element - base, base_bytes, delta_bytes):
+                return False
+    return True
+
+
+@kernel
+def _element(raw: Bytes, at: int, n_bytes: int) -> np.uint64:
+    if n_bytes == 8:
+        return np.uint64(load(raw, at, LIKE_U64))
+    if n_bytes == 4:
+        return np.uint64(load(raw, at, _LIKE_U32))
+    return np.uint64(load(raw, at, _LIKE_U16))
+
+
+@kernel
+def _is_small(value: np.uint64, n_bytes: int, delta_bytes: int) -> bool:
+    """Tell whether `value`, taken as `n_bytes` of two's complement, fits `delta_bytes` of it."""
+    half = np.uint64(1) << np.uint64(8 * delta_bytes - 1)
+    return bool(((value + half) & (_ALL >> np.uint64(64 - 8 * n_bytes))) < half + half)
+
+
+@kernel
+def _put_deltas(
+    raw: Bytes, line: int, line_bytes: int, base_bytes: int, delta_bytes: int, out: Bytes, bit: int
+) -> int:
+    """Write base, one bit for each element (1 = delta to the base), and the deltas and immediates."""
+    base = np.uint64(0)
+    for at in range(line, line + line_bytes, base_bytes):
+        element = _element(raw, at, base_bytes)
+        if not _is_small(element, base_bytes, delta_bytes):
+            base = element
+            break
+    bit = _put(out, bit, base, 8 * base_bytes)
+    delta_bit = bit + line_bytes // base_bytes
+    for at in range(line, line + line_bytes, base_bytes):
+        element = _element(raw, at, base_bytes)
+        is_delta = not _is_small(element, base_bytes, delta_bytes)
+        bit = _put(out, bit, np.uint64(is_delta), 1)
+        delta_bit = _put(out, delta_bit, element - base if is_delta else element, 8 * delta_bytes)
+    return delta_bit
+
+
+@kernel
+def _get_deltas(
+    data: Bytes, bit: int, line_bytes: int, base_bytes: int, delta_bytes: int, raw: Bytes, line: int
+) -> None:
+    base = _get(data, bit, min(8 * base_bytes, _PIECE_BITS))
+    if base_bytes == 8:
+        base |= _get(data, bit + _PIECE_BITS, _PIECE_BITS) << np.uint64(_PIECE_BITS)
+    mask_bit = bit + 8 * base_bytes
+    delta_bit = mask_bit + line_bytes // base_bytes
+    sign = np.uint64(1) << np.uint64(8 * delta_bytes - 1)
+    for at in range(line, line + line_bytes, base_bytes):
+        value = (_get(data, delta_bit, 8 * delta_bytes) ^ sign) - sign
+        if _get(data, mask_bit, 1) != 0:
+            value += base
+        for place in range(base_bytes):
+            raw[at + place] = np.uint8(value >> np.uint64(8 * place))
+        mask_bit += 1
+        delta_bit += 8 * delta_bytes
+
+
+@kernel
+def _put(out: Bytes, bit: int, value: np.uint64, n_bits: int) -> int:
+    """OR the low `n_bits` of `value` into `out` at `bit`, lowest first, and return the next bit."""
+    for start in range(0, n_bits, _PIECE_BITS):
+        count = min(n_bits - start, _PIECE_BITS)
+        piece = (value >> np.uint64(start)) & (_ALL >> np.uint64(64 - count))
+        store(out, bit >> 3, load(out, bit >> 3, LIKE_U64) | piece << np.uint64(bit & 7))
+        bit += count
+    return bit
+
+
+@kernel
+def _get(data: Bytes, bit: int, n_bits: int) -> np.uint64:
+    """Return the `n_bits` (1 to 32) at `bit`."""
+    word = load(data, bit >> 3, LIKE_U64) >> np.uint64(bit & 7)
+    return np.uint64(word & (_ALL >> np.uint64(64 - n_bits)))
