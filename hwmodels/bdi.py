@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodels.base import Array, Figure, HardwareModel
-from tensorcodecs.bdi import TAG_BITS, Bdi
+from tensorcodecs.bdi import Bdi
+from tensorcodecs.kernels.bdi import TAG_BITS
 
 _GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, BDI and Base*Delta*"
 

@@ -20,13 +20,13 @@ LEFT_ALIGNED = frozenset({"codec", "kind", "status", "first", "reason"})
 
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 p { max-width: 60rem; overflow-wrap: anywhere; }
 div { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid light-dark(#ccc, #444); white-space: nowrap; }
-th { border-bottom-width: 2px; vertical-align: bottom; }
+th { border-bottom-width: 2px; text-align: left; vertical-align: bottom; white-space: normal; }
 tbody tr:hover { background: light-dark(#f2f4f8, #22262e); }
 """
 

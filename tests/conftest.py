@@ -1,7 +1,12 @@
 import subprocess
 
 import pytest
+from hypothesis import settings
 from support import command, environment, write_corpus
+
+# No deadline: the first example of a kernel pays for its compilation.
+settings.register_profile("squeezemark", deadline=None)
+settings.load_profile("squeezemark")
 
 
 @pytest.fixture(scope="session")
