@@ -1,0 +1,135 @@
+"""Every codec gives back every bit, of every type and layout of array."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import ml_dtypes
+import numcodecs
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tensorcodecs import registry
+from tensorcodecs.base import TensorCodec
+
+DTYPES = [
+    *("bool", "int8", "uint16", "int32", "uint64", "float16", "float32", "float64", "complex64", "complex128"),
+    *(">i2", ">f4", ">u8"),
+    *(ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.int4),
+]
+SHAPES = [(), (0,), (1,), (7,), (8,), (9,), (63,), (65,), (600,), (3, 5), (2, 0, 3), (4, 3, 5), (2, 3, 2, 9)]
+SHAPES += [(2, 1, 3, 2, 40)]
+PATTERNS = ["zero", "equal", "random", "sparse", "runs"]
+LAYOUTS = {
+    "plain": lambda array: array,
+    "strided": lambda array: array[..., ::2] if array.ndim else array,
+    "transposed": lambda array: array.T,
+    "reversed": lambda array: array[::-1] if array.ndim else array,
+}
+
+
+def random_bits(dtype, shape, pattern, seed):
+    """Return an array of any bits at all: NaN payloads, -0.0 and infinities come by themselves."""
+    rng = np.random.default_rng(seed)
+    n_items = int(np.prod(shape))
+    raw = rng.integers(0, 256, (n_items, np.dtype(dtype).itemsize), np.uint8)
+    if pattern == "zero":
+        raw[:] = 0
+    elif pattern == "equal":
+        raw[:] = raw[:1]
+    elif pattern == "sparse":
+        raw[rng.random(n_items) < 0.6] = 0
+    elif pattern == "runs":
+        raw[np.arange(n_items) // 40 % 2 == 0] = 0
+    return raw.view(dtype).reshape(shape)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    dtype=st.sampled_from(DTYPES),
+    shape=st.sampled_from(SHAPES),
+    pattern=st.sampled_from(PATTERNS),
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    read_only=st.booleans(),
+    seed=st.integers(0, 1 << 32),
+)
+def test_gives_back_every_bit(codec, dtype, shape, pattern, layout, read_only, seed):
+    array = LAYOUTS[layout](random_bits(dtype, shape, pattern, seed))
+    array.flags.writeable = not read_only
+    before = array.tobytes()
+    frame = codec.encode(array)
+    assert array.tobytes() == before, "encoding modified its input"
+    decoded = codec.decode(frame)
+    assert decoded.dtype == np.uint8
+    assert decoded.tobytes() == before
+
+
+def test_gives_back_a_large_array(codec):
+    rng = np.random.default_rng(1)
+    parts = [np.zeros(70_001), np.full(70_000, 3), rng.integers(0, 200, 9_000), rng.integers(0, 2, 140_000)]
+    words = np.concatenate(parts).astype(np.uint8)
+    assert codec.decode(codec.encode(words)).tobytes() == words.tobytes()
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_takes_buffers(codec, kind):
+    data = bytes(range(50)) + bytes(50)
+    assert codec.decode(kind(codec.encode(kind(data)))).tobytes() == data
+
+
+@pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.zeros(2, "i4,i4")], ids=str)
+def test_refuses_what_has_no_words(codec, array):
+    with pytest.raises(TypeError, match="no words"):
+        codec.encode(array)
+
+
+def test_decodes_into_out(codec):
+    array = random_bits("float32", (5, 60), "sparse", 3)
+    frame = codec.encode(array)
+    out = np.empty_like(array)
+    assert codec.decode(frame, out=out) is out
+    assert out.tobytes() == array.tobytes()
+    buffer = bytearray(array.nbytes)
+    assert codec.decode(frame, out=buffer) is buffer
+    assert buffer == array.tobytes()
+
+
+@pytest.mark.parametrize(
+    "out",
+    [np.empty(3, np.uint8), np.empty((10, 20), np.uint8)[:, ::2], bytes(100)],
+    ids=["short", "strided", "read-only"],
+)
+def test_refuses_an_out_that_does_not_fit(codec, out):
+    frame = codec.encode(np.ones(100, np.uint8))
+    with pytest.raises(ValueError, match=r"^out "):
+        codec.decode(frame, out=out)
+
+
+def test_config_survives_json_and_numcodecs(codec, monkeypatch):
+    if codec.codec_id.startswith("squeezemark."):
+        monkeypatch.setitem(numcodecs.registry.codec_registry, codec.codec_id, type(codec))
+    config = json.loads(json.dumps(codec.get_config()))
+    twin = numcodecs.get_codec(config)
+    array = random_bits("float16", (999,), "sparse", 5)
+    decoded = registry.decode_bytes(twin, codec.encode(array), array.nbytes)
+    assert decoded.tobytes() == array.tobytes()
+    if isinstance(twin, TensorCodec):
+        assert twin == codec
+        assert twin.spec == codec.spec
+        assert repr(twin) == repr(codec)
+
+
+def test_threads_do_not_disturb_each_other(codec):
+    arrays = [random_bits("uint16", (4000,), pattern, 7) for pattern in PATTERNS] * 3
+    expected = [codec.encode(array) for array in arrays]
+    with ThreadPoolExecutor(4) as threads:
+        frames = list(threads.map(codec.encode, arrays))
+        decoded = list(threads.map(codec.decode, frames))
+    assert frames == expected
+    assert [part.tobytes() for part in decoded] == [array.tobytes() for array in arrays]
