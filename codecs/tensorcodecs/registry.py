@@ -106,7 +106,8 @@ def _make(name: str, settings: dict[str, Any]) -> Codec:
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         for key in settings:
             if key not in parameters:
-                raise ValueError(f"{name} has no setting {key!r}" + did_you_mean(key, tuple(parameters)))
+                nearest = did_you_mean(key, tuple(parameters)) if parameters else "; it has none"
+                raise ValueError(f"{name} has no setting {key!r}{nearest}")
     try:
         return cls.from_config(settings)
     except (TypeError, ValueError) as error:

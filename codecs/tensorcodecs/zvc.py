@@ -11,7 +11,7 @@ from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.base import BlockCodec, DecodeError, one_of
 from tensorcodecs.frame import join, pack_header, unpack_header
 from tensorcodecs.kernels.zeros import nonzero_masks
-from tensorcodecs.kernels.zvc import SLACK_BYTES, zvc_decode, zvc_encode
+from tensorcodecs.kernels.zvc import SLACK_BYTES, pack_blocks, unpack_blocks
 
 # From 64 B on, the mask of a block is whole bytes for every word width.
 _BLOCK_BYTES = (64, 128, 256, 512, 1024, 2048, 4096)
@@ -33,7 +33,8 @@ class Zvc(BlockCodec):
         """Return the frame: header, then for each block its mask and its non-zero words."""
         masks = self._masks(words)
         out = np.empty(masks.size + words.nbytes + SLACK_BYTES, np.uint8)
-        used_bytes = zvc_encode(words, masks, self.block_bytes // words.itemsize // 8, out)
+        mask_bytes = self.block_bytes // words.itemsize // 8
+        used_bytes = pack_blocks(words, masks, 0, masks.size, mask_bytes, out, 0)
         return join(pack_header(words, self.block_bytes), out, used_bytes)
 
     def unpack(self, data: Bytes) -> Bytes:
@@ -43,7 +44,8 @@ class Zvc(BlockCodec):
         if block_bytes not in _BLOCK_BYTES:
             raise DecodeError(f"blocks of {block_bytes} bytes")
         words = np.empty(header.n_words, header.word_dtype)
-        if zvc_decode(header.payload, block_bytes // words.itemsize // 8, words) != header.payload.size:
+        mask_bytes = block_bytes // words.itemsize // 8
+        if unpack_blocks(header.payload, 0, mask_bytes, words, 0, words.size) != header.payload.size:
             raise DecodeError("the blocks do not end where the frame does")
         return words.view(np.uint8)
 

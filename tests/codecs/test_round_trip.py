@@ -14,7 +14,18 @@ from tensorcodecs import registry
 from tensorcodecs.base import TensorCodec
 
 DTYPES = [
-    *("bool", "int8", "uint16", "int32", "uint64", "float16", "float32", "float64", "complex64", "complex128"),
+    *(
+        "bool",
+        "int8",
+        "uint16",
+        "int32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    ),
     *(">i2", ">f4", ">u8"),
     *(ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.int4),
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.memory import load, store
-from tensorcodecs.kernels.zvc import pack_groups, unpack_groups
+from tensorcodecs.kernels.zvc import pack_blocks, unpack_blocks
 
 RUN_MAX = 1 << 13
 """The most groups of one token: five bits in its first byte and eight in its second."""
@@ -46,7 +46,7 @@ def zrle_encode(words: Array, masks: Bytes, out: Bytes) -> int:
                 store(out, at + (index - group * 8) * words.itemsize, words[index])
             at += (end - group) * 8 * words.itemsize
         elif kind == _MIXED:
-            at = pack_groups(words, masks, group, end - group, out, at)
+            at = pack_blocks(words, masks, group, end, end - group, out, at)
         group = end
     return at
 
@@ -83,7 +83,7 @@ def zrle_decode(data: Bytes, words: Array) -> int:
                 words[first + index] = load(data, at + index * words.itemsize, words)
             at += n_bytes
         elif kind == _MIXED:
-            at = unpack_groups(data, at, run, words, first)
+            at = unpack_blocks(data, at, run, words, first, first + 1)
             if at < 0:
                 return -1
         else:
