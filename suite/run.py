@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,8 @@ from tracegen.corpus import Corpus, TraceInfo
 
 RUN_FILE = "run.json"
 RUN_SCHEMA_VERSION = 1
+TIMED_CPU_S_PER_CODEC = 12.0
+"""A codec whose sizes took more CPU seconds than this is timed on evenly spread traces only."""
 
 Key = tuple[str, ...]
 """What a record is about: (its kind, trace, digest) and for a cell also (codec spec, codec version)."""
@@ -110,11 +113,12 @@ class Run:
         self.watcher.end(f"{len(cells)} cells in {wall_s:.1f} s; codecs kept {jobs} cores {busy:.0%} busy")
 
     def _time_phase(self) -> None:
+        sampled = {s.spec: self._sample(s) for s in self.subjects if s.kind == "software"}
         cells = [
             (t, s)
             for t in self.traces
             for s in self.subjects
-            if s.kind == "software" and self._size_ok(t, s) and self._missing("time", t, s)
+            if t.name in sampled.get(s.spec, ()) and self._missing("time", t, s)
         ]
         if cells:
             with execute.worker_pool(1) as pool:
@@ -174,9 +178,11 @@ class Run:
         # An old time is never taken for one of this machine.
         return record is None or record.get("machine") not in (None, self.machine_id)
 
-    def _size_ok(self, trace: TraceInfo, subject: Subject) -> bool:
-        record = self.records.get(_key("size", trace, subject))
-        return record is not None and record["status"] == "ok"
+    def _sample(self, subject: Subject) -> set[str]:
+        """Traces that the subject is timed on: all, or every n-th where all would take too long."""
+        sizes = {t.name: self.records[_key("size", t, subject)] for t in self.traces}
+        cpu_s = {name: r["codec_cpu_s"] for name, r in sorted(sizes.items()) if r["status"] == "ok"}
+        return set(list(cpu_s)[:: math.ceil(sum(cpu_s.values()) / TIMED_CPU_S_PER_CODEC) or 1])
 
     def _rows(self) -> list[Record]:
         """One row for each cell that this folder ever measured, the latest where versions changed."""
