@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from tensorcodecs.arrays import did_you_mean
 from tracegen.capturing import capture
 from tracegen.card import write_card
 from tracegen.corpus import Corpus, CorpusError
@@ -55,27 +56,31 @@ def build(
     CorpusError, and FloatingPointError where a training diverges.
     """
     chosen = TIERS[tier]
-    with (
-        reproducible(),
-        CorpusWriter(out, name=f"squeezemark-{tier}", version=VERSION, description=DESCRIPTION) as writer,
-    ):
+    for name in models:
+        if name not in RECIPES:
+            raise CorpusError(f"no model {name!r}{did_you_mean(name, tuple(RECIPES))}")
+    with CorpusWriter(out, name=f"squeezemark-{tier}", version=VERSION, description=DESCRIPTION) as writer:
         for name in models or chosen.models:
-            recipe = RECIPES[name]
-            levels = None if retrain else _shipped(recipe, checkpoints)
-            if levels is None:
-                levels = _train_levels(recipe, chosen, report)
-            with writer.model(
-                name,
-                title=recipe.title,
-                metric=recipe.metric,
-                higher_is_better=recipe.higher_is_better,
-                origin=recipe.origin,
-                licence=recipe.licence,
-            ) as model_writer:
-                _trace_levels(recipe, levels, model_writer, report)
+            with reproducible():  # seeded for each model, so that it is the same beside others and alone
+                _build_model(writer, RECIPES[name], chosen, () if retrain else checkpoints, report)
     corpus = Corpus.open(out)
     write_card(corpus, {name: _how_trained(RECIPES[name], chosen) for name in corpus.models})
     return corpus
+
+
+def _build_model(
+    writer: CorpusWriter, recipe: Recipe, tier: Tier, checkpoints: Sequence[Path], report: Report
+) -> None:
+    levels = _shipped(recipe, checkpoints) or _train_levels(recipe, tier, report)
+    with writer.model(
+        recipe.name,
+        title=recipe.title,
+        metric=recipe.metric,
+        higher_is_better=recipe.higher_is_better,
+        origin=recipe.origin,
+        licence=recipe.licence,
+    ) as model_writer:
+        _trace_levels(recipe, levels, model_writer, report)
 
 
 def _shipped(recipe: Recipe, folders: Sequence[Path]) -> dict[float, Tensors] | None:

@@ -75,11 +75,10 @@ def _activations(recipe: Recipe, variant: Variant) -> Iterator[Captured]:
 
 def _gradients(recipe: Recipe, variant: Variant, masks: Mapping[str, Tensor]) -> Iterator[Captured]:
     gradients = weight_gradients(recipe, variant)
-    for name, rows in recipe.weights.items():
+    for name, rows in recipe.gradients.items():
         whole = gradients[name].numpy()
         if name in masks:
-            whole = whole * masks[name].numpy()
-        rows = recipe.gradient_rows.get(name, rows)
+            whole = np.where(masks[name].numpy(), whole, np.float32(0))  # a product would leave -0.0
         attributes: dict[str, Any] = {"batch_size": recipe.dense.batch_size, **_cut_note(whole, rows)}
         array = whole[:rows]
         if variant.dtype == "int8":

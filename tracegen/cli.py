@@ -16,13 +16,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tensorcodecs.arrays import did_you_mean
 from tracegen.corpus import MANIFEST, Corpus, CorpusError
 from tracegen.importing import import_arrays
 from tracegen.showing import Filters, find, histogram_lines, select, trace_facts, trace_table
 
 DEFAULT_CORPUS = Path("traces")
-MODEL_NAMES = ("lenet300", "lenet5", "resnet20", "dncnn", "lstm")  # known without torch
 _PIPED_COLUMNS = 160
 _CTRL_C_EXIT = 130
 
@@ -38,6 +36,14 @@ CORPUS_OPTION = click.option(
 class OneLineErrors(click.Group):
     """A command group whose every error is one line on stderr and a non-zero exit, never a traceback."""
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Run the command; Ctrl-C ends it with a line, before click prints one of its own."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say_error("interrupted; nothing was published")
+            ctx.exit(_CTRL_C_EXIT)
+
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
         """Run the command line and exit."""
         code = 1
@@ -49,8 +55,7 @@ class OneLineErrors(click.Group):
         except click.ClickException as error:
             _say_error(error.format_message())
             code = error.exit_code
-        except (click.Abort, KeyboardInterrupt):
-            _say_error("interrupted; nothing was published")
+        except click.Abort:
             code = _CTRL_C_EXIT
         except (CorpusError, FloatingPointError, MemoryError) as error:
             _say_error(str(error) or "out of memory")
@@ -67,10 +72,8 @@ def _say_error(message: str) -> None:
 
 
 def _storage_reason(error: OSError) -> str:
-    # HDF5 reports a failed write in a paragraph of its own, with the system's reason in it.
-    for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO):
-        if error.errno == number or f"errno = {number}," in str(error):
-            return f"cannot write: {os.strerror(number)}; nothing was published"
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO):
+        return f"cannot write: {error.strerror}; nothing was published"
     return str(error)
 
 
@@ -128,9 +131,6 @@ def build(
     tier: str, out: Path, models: tuple[str, ...], checkpoints: tuple[Path, ...], retrain: bool
 ) -> None:
     """Train (or load) the models and trace them: the corpus of a tier."""
-    for name in models:
-        if name not in MODEL_NAMES:
-            raise CorpusError(f"no model {name!r}{did_you_mean(name, MODEL_NAMES)}")
     for module in ("torch", "sklearn", "PIL"):
         if importlib.util.find_spec(module) is None:
             raise CorpusError(f"building needs {module}: pip install 'squeezemark[trace]'")

@@ -136,12 +136,10 @@ def _sparsity(where: str, row: Mapping[str, Any]) -> float:
 def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool) -> None:
     array = _load(entry, path)
     dtype = resolve_dtype(entry.dtype)
-    if array.dtype.kind == "f" or array.dtype == dtype:
-        fits = array.dtype == dtype
-    else:
-        fits = array.dtype.kind == "u" and array.dtype.itemsize == dtype.itemsize and dtype.kind not in "iuf"
-    if not fits:
-        hint = f", or uint{8 * dtype.itemsize} words" if dtype.kind not in "iuf" else ""
+    comes_as_words = dtype.isbuiltin != 1  # a type of ml_dtypes, which no .npy file can say
+    words = np.dtype(f"uint{8 * dtype.itemsize}")
+    if array.dtype != dtype and not (comes_as_words and array.dtype == words):
+        hint = f", or {words} words" if comes_as_words else ""
         raise CorpusError(
             f"{entry.where}: the index says {entry.dtype}, the file holds {array.dtype}; "
             f"it must hold {entry.dtype}{hint} (nothing is converted)"

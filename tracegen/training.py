@@ -66,7 +66,7 @@ def prune(model: nn.Module, sparsity: float) -> dict[str, torch.Tensor]:
         for name, weights in model.named_parameters():
             if is_prunable(name, tuple(weights.shape)):
                 masks[name] = torch.from_numpy(magnitude_mask(weights.numpy(), sparsity))
-                weights.mul_(masks[name])
+                weights.masked_fill_(~masks[name], 0.0)  # a product would leave -0.0
     return masks
 
 
@@ -99,7 +99,7 @@ def train(
         for name, mask in masks.items():
             gradient = parameters[name].grad
             if gradient is not None:
-                gradient.mul_(mask)
+                gradient.masked_fill_(~mask, 0.0)
         if schedule.clip_norm:
             nn.utils.clip_grad_norm_(parameters.values(), schedule.clip_norm)
         optimiser.step()

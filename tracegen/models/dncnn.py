@@ -74,9 +74,9 @@ class DnCNNRecipe(Recipe):
     origin: ClassVar = datasets.PHOTOS_ORIGIN
     licence: ClassVar = datasets.PHOTOS_LICENCE
     dense: ClassVar = Schedule(steps=600, batch_size=16, learning_rate=2e-3)
-    finetune: ClassVar = Schedule(steps=160, batch_size=16, learning_rate=1e-3)
+    finetune: ClassVar = Schedule(steps=240, batch_size=16, learning_rate=1e-3)
     weights: ClassVar = {"conv3.weight": None, "conv5.weight": None}
-    gradient_rows: ClassVar = {"conv3.weight": 38, "conv5.weight": 38}
+    gradients: ClassVar = {"conv3.weight": 38, "conv5.weight": 38}
     loss_scale: ClassVar = 8.0  # the loss is a sum over pixels already
     activations: ClassVar = {"relu2": 1, "relu5": 1}
     sites: ClassVar = ("image", *(f"relu{n}" for n in range(1, LAYERS)))

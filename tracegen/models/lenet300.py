@@ -37,8 +37,8 @@ class LeNet300Recipe(DigitsRecipe):
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=2e-3)
     finetune: ClassVar = Schedule(steps=500, batch_size=64, learning_rate=1e-3)
     weights: ClassVar = {"fc1.weight": None, "fc2.weight": None}
-    gradient_rows: ClassVar = {"fc1.weight": 264, "fc2.weight": 56}
-    activations: ClassVar = {"relu1": 56, "relu2": 168}
+    gradients: ClassVar = {"fc1.weight": 264}
+    activations: ClassVar = {"relu1": 56}
     sites: ClassVar = ("image", "relu1", "relu2")
 
     def make_model(self) -> nn.Module:

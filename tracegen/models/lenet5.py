@@ -45,7 +45,7 @@ class LeNet5Recipe(DigitsRecipe):
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=1.5e-3)
     finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=7e-4)
     weights: ClassVar = {"conv2.weight": None, "fc1.weight": 84}
-    gradient_rows: ClassVar = {"conv2.weight": 34}
+    gradients: ClassVar = {"conv2.weight": 34, "fc1.weight": 84}
     activations: ClassVar = {"relu1": 13, "relu2": 21}
     sites: ClassVar = ("image", "relu1", "relu2", "relu3")
 

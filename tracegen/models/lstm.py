@@ -78,9 +78,9 @@ class LSTMRecipe(Recipe):
     origin: ClassVar = datasets.TEXT_ORIGIN
     licence: ClassVar = datasets.TEXT_LICENCE
     dense: ClassVar = Schedule(steps=2000, batch_size=32, learning_rate=6e-3, clip_norm=1.0)
-    finetune: ClassVar = Schedule(steps=500, batch_size=32, learning_rate=3e-3, clip_norm=1.0)
+    finetune: ClassVar = Schedule(steps=800, batch_size=32, learning_rate=3e-3, clip_norm=1.0)
     weights: ClassVar = {"lstm1.weight_ih": None, "lstm2.weight_hh": None}
-    gradient_rows: ClassVar = {"lstm1.weight_ih": 264, "lstm2.weight_hh": 172}
+    gradients: ClassVar = {"lstm1.weight_ih": 264, "lstm2.weight_hh": 172}
     activations: ClassVar = {"lstm1.state": 2, "lstm2.state": 2}
     sites: ClassVar = ("embedding", "lstm1.state", "lstm2.state")
 

@@ -36,11 +36,11 @@ class Recipe(ABC):
         metric, higher_is_better: what `evaluate` returns, unit in the name.
         origin, licence: of the data that it is trained and traced on.
         dense, finetune: how the dense model is trained, and how it is fine-tuned at each pruning level.
-        weights: parameters whose values and gradients are traced, each with the rows kept (None = all).
+        weights: parameters whose values are traced, each with the leading rows kept (None = all).
+        gradients: parameters whose gradients are traced, likewise.
         activations: sites whose tensors are traced, each with the samples of the probe kept.
         sites: the modules whose outputs an accelerator would write to memory, layers fused as usual
             (convolution + norm + ReLU): the places where a storage precision acts.
-        gradient_rows: rows kept of the gradient where they are fewer than those kept of the weights.
         loss_scale: what the loss is multiplied by before a float16 backward pass (Micikevicius et al., ICLR
             2018, section 3.2), or the small gradients would be lost.
     """
@@ -54,7 +54,7 @@ class Recipe(ABC):
     dense: ClassVar[Schedule]
     finetune: ClassVar[Schedule]
     weights: ClassVar[Mapping[str, int | None]]
-    gradient_rows: ClassVar[Mapping[str, int]] = {}
+    gradients: ClassVar[Mapping[str, int | None]]
     activations: ClassVar[Mapping[str, int]]
     sites: ClassVar[tuple[str, ...]]
     loss_scale: ClassVar[float] = 1024.0

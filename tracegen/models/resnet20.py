@@ -76,7 +76,7 @@ class ResNet20Recipe(DigitsRecipe):
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=3e-3)
     finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=1.5e-3)
     weights: ClassVar = {"layer3.0.conv1.weight": None, "layer3.2.conv2.weight": None}
-    gradient_rows: ClassVar = {"layer3.0.conv1.weight": 58, "layer3.2.conv2.weight": 29}
+    gradients: ClassVar = {"layer3.0.conv1.weight": 58, "layer3.2.conv2.weight": 29}
     activations: ClassVar = {"layer1.2.relu2": 17, "layer2.2.relu2": 34}
     sites: ClassVar = (
         "image",
