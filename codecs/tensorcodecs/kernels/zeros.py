@@ -31,8 +31,9 @@ def nonzero_masks(words: Array, masks: Bytes) -> None:
     else:
         for group in range(n_full):
             masks[group] = _mask(words, group * 8, 8)
+    for group in range(n_full, masks.size):
+        masks[group] = 0
     if n_full < masks.size:
-        masks[n_full:] = 0
         masks[n_full] = _mask(words, n_full * 8, words.size - n_full * 8)
 
 

@@ -74,7 +74,8 @@ def zrle_decode(data: Bytes, words: Array) -> int:
         if group > n_groups:
             return -1
         if kind == _ZERO:
-            words[first : group * 8] = 0
+            for index in range(first, min(group * 8, words.size)):
+                words[index] = 0
         elif kind == _FULL:
             n_bytes = run * 8 * words.itemsize
             if at + n_bytes > data.size or group * 8 > words.size:
