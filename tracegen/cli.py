@@ -74,7 +74,7 @@ def _say_error(message: str) -> None:
 def _storage_reason(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO):
         return f"cannot write: {error.strerror}; nothing was published"
-    return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 class _Bar:

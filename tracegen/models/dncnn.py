@@ -73,7 +73,7 @@ class DnCNNRecipe(Recipe):
     higher_is_better: ClassVar = True
     origin: ClassVar = datasets.PHOTOS_ORIGIN
     licence: ClassVar = datasets.PHOTOS_LICENCE
-    dense: ClassVar = Schedule(steps=600, batch_size=16, learning_rate=2e-3)
+    dense: ClassVar = Schedule(steps=1000, batch_size=16, learning_rate=2e-3)
     finetune: ClassVar = Schedule(steps=240, batch_size=16, learning_rate=1e-3)
     weights: ClassVar = {"conv3.weight": None, "conv5.weight": None}
     gradients: ClassVar = {"conv3.weight": 38, "conv5.weight": 38}
