@@ -156,5 +156,5 @@ def _how_trained(recipe: Recipe, tier: Tier) -> str:
         f"Adam, {dense.steps} steps of {dense.batch_size} samples, peak learning rate "
         f"{dense.learning_rate:g}{clip}; then at each level layer-wise magnitude pruning of every matrix of "
         f"at least {MIN_VALUES} weights and {finetune.steps} steps at {finetune.learning_rate:g}. "
-        f"Seed {SEED}, one thread."
+        f"Seed {SEED}, one thread. Held out: {recipe.held_out}."
     )

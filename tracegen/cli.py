@@ -124,7 +124,7 @@ def main() -> None:
     "--checkpoints",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Take trained tensors from this corpus (may be given more than once; default: traces/ if there).",
+    help="Take trained tensors from this corpus (repeatable; for standard, traces/ where there is one).",
 )
 @click.option("--retrain", is_flag=True, help="Train everything anew, whatever checkpoints there are.")
 def build(
@@ -136,7 +136,8 @@ def build(
             raise CorpusError(f"building needs {module}: pip install 'squeezemark[trace]'")
     from tracegen.build import build as build_corpus  # needs torch
 
-    if not checkpoints and (DEFAULT_CORPUS / MANIFEST).is_file():
+    # The tiny tier trains its own in seconds: longer trained tensors would make its card untrue.
+    if not checkpoints and tier == "standard" and (DEFAULT_CORPUS / MANIFEST).is_file():
         checkpoints = (DEFAULT_CORPUS,)
     with _progress_bar() as bar:
         corpus = build_corpus(

@@ -71,6 +71,7 @@ class DnCNNRecipe(Recipe):
     title: ClassVar = "DnCNN (Zhang et al. 2017), 6 layers of 48 channels, denoising photographs (sigma 25)"
     metric: ClassVar = "psnr_db"
     higher_is_better: ClassVar = True
+    held_out: ClassVar = "six crops of 128x128 from the right 160 columns, trained on the left 480; mean PSNR"
     origin: ClassVar = datasets.PHOTOS_ORIGIN
     licence: ClassVar = datasets.PHOTOS_LICENCE
     dense: ClassVar = Schedule(steps=1000, batch_size=16, learning_rate=2e-3)

@@ -75,6 +75,7 @@ class LSTMRecipe(Recipe):
     title: ClassVar = "Byte-level LSTM language model (embedding 64, 2 x 96 hidden) on Python's reference"
     metric: ClassVar = "bits_per_byte"
     higher_is_better: ClassVar = False
+    held_out: ClassVar = "the last 10 % of the text, in windows of 256 bytes"
     origin: ClassVar = datasets.TEXT_ORIGIN
     licence: ClassVar = datasets.TEXT_LICENCE
     dense: ClassVar = Schedule(steps=2000, batch_size=32, learning_rate=6e-3, clip_norm=1.0)

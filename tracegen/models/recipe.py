@@ -34,6 +34,7 @@ class Recipe(ABC):
     Class attributes:
         name, title: the model's short name (its file's name) and what it is, with the paper.
         metric, higher_is_better: what `evaluate` returns, unit in the name.
+        held_out: the data that `evaluate` uses, in words.
         origin, licence: of the data that it is trained and traced on.
         dense, finetune: how the dense model is trained, and how it is fine-tuned at each pruning level.
         weights: parameters whose values are traced, each with the leading rows kept (None = all).
@@ -49,6 +50,7 @@ class Recipe(ABC):
     title: ClassVar[str]
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    held_out: ClassVar[str]
     origin: ClassVar[str]
     licence: ClassVar[str]
     dense: ClassVar[Schedule]
