@@ -171,3 +171,18 @@ def test_warm_up_leaves_nothing_to_compile(name):
         if hasattr(codec, "block_bits"):
             codec.block_bits(array)
     assert kernels.compile_counts() == before
+
+
+def test_huffman_gives_planes_and_stretches_codes_of_their_own():
+    rng = np.random.default_rng(5)
+    codec = registry.get_codec("huffman")
+    # Stretches that are best raw, one value, and two skewed codes, at lengths that are no power of two.
+    parts = [rng.integers(0, 256, 50_000), np.full(70_000, 9), rng.binomial(20, 0.2, 90_000)]
+    parts += [200 + rng.binomial(20, 0.2, 101_234)]
+    values = np.concatenate(parts).astype(np.uint8)
+    frame = codec.encode(values)
+    assert codec.decode(frame).tobytes() == values.tobytes()
+    assert len(frame) < 1.02 * (50_000 + 191_234 * 2.9 / 8 + 8192)
+    weights = rng.normal(0, 0.02, 1 << 16).astype(np.float32)
+    # A Gaussian's 32-bit floats hold 26.46 bits of order-0 information.
+    assert len(registry.get_codec("shuffle|huffman").encode(weights)) < 1.015 * weights.size * 26.46 / 8

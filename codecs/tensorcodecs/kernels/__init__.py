@@ -6,7 +6,9 @@ negative number, which its codec turns into a `DecodeError`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
@@ -15,11 +17,37 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _dispatchers: list[Any] = []
+_config: Any = numba.config
+
+
+def _cache_folder() -> str:
+    """A folder of compiled kernels for exactly these sources.
+
+    numba itself looks at a kernel's own file only, and would go on with what it compiled of a changed file
+    that the kernel calls.
+    """
+    here = Path(__file__).parent
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))).hexdigest()
+    base = Path(_config.CACHE_DIR or here / "__pycache__")
+    folder = base / f"kernels-{digest[:12]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a read-only installation, whose files do not change: numba finds a place of its own
+        return str(_config.CACHE_DIR)
+    return str(folder)
+
+
+_CACHE_FOLDER = _cache_folder()
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` at its first call for each set of types; cached on disk, runs without the GIL."""
-    dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    others_folder = _config.CACHE_DIR
+    _config.CACHE_DIR = _CACHE_FOLDER
+    try:
+        dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    finally:
+        _config.CACHE_DIR = others_folder
     _dispatchers.append(dispatcher)
     return cast("Callable[P, R]", dispatcher)
 

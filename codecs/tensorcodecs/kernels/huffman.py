@@ -11,6 +11,14 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
+from tensorcodecs.kernels.huffman_chunks import (
+    BLOCK_BYTES,
+    LEVEL_MAX,
+    N_NODES,
+    PIECE_BYTES,
+    chunk_at,
+    plan_chunks,
+)
 from tensorcodecs.kernels.huffman_code import (
     CODE_BITS_MAX,
     N_SYMBOLS,
@@ -20,15 +28,16 @@ from tensorcodecs.kernels.huffman_code import (
 )
 from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
-CHUNK_BYTES = 1 << 17
-"""A quarter of it at CODE_BITS_MAX bits stays below 64 KiB, which a stream's 16-bit size can state."""
 CHUNK_CODED_BYTES_MIN = 2
 SLACK_BYTES = 1024
 """What encoding a chunk may write past its raw size before it is seen not to shrink."""
 STORED, RUN, CODED = 0, 1, 2
+_KIND = 3
+_LEVEL_SHIFT = 2
 _N_STREAMS = 4
 _PRESENCE_BYTES = N_SYMBOLS // 8
 _SIZE_BYTES = 2
+"""A quarter of the largest chunk at CODE_BITS_MAX bits stays below 64 KiB."""
 _PER_LOAD = 5
 _MASK = np.uint64((1 << CODE_BITS_MAX) - 1)
 _THREE = np.uint64(3)
@@ -42,35 +51,56 @@ _LENGTH_SHIFT = np.uint64(16)
 def huffman_encode(raw: Bytes, out: Bytes) -> int:
     """Write the chunks of `raw` to `out` and return the bytes used.
 
-    `out` has room for `raw`, one byte more for each chunk, and twice SLACK_BYTES.
+    `out` has room for `raw`, one byte more for each PIECE_BYTES of it, and twice SLACK_BYTES.
     """
+    counts = np.empty((N_NODES, N_SYMBOLS), np.int64)
+    bits = np.empty(N_NODES, np.int64)
+    is_chunk = np.empty(N_NODES, np.uint8)
     codes = np.empty(N_SYMBOLS, np.uint64)
     lengths = np.empty(N_SYMBOLS, np.uint8)
     at = 0
-    for start in range(0, raw.size, CHUNK_BYTES):
-        chunk = raw[start : start + CHUNK_BYTES]
-        counts = _histogram(chunk)
-        if counts[chunk[0]] == chunk.size:
-            out[at] = RUN
-            out[at + 1] = chunk[0]
-            at += 2
-            continue
-        n_present = code_lengths(counts, lengths)
-        n_bits = 0
-        for symbol in range(N_SYMBOLS):
-            n_bits += counts[symbol] * lengths[symbol]
-        table_bytes = _PRESENCE_BYTES + (n_present + 1) // 2
-        if table_bytes + _N_STREAMS * (_SIZE_BYTES + 1) + n_bits // 8 < chunk.size:
-            canonical_codes(lengths, codes)
-            for symbol in range(N_SYMBOLS):
-                codes[symbol] |= np.uint64(lengths[symbol]) << _LENGTH_SHIFT
-            out[at] = CODED
-            at = _write_streams(chunk, codes, out, _write_lengths(lengths, out, at + 1))
-        else:
-            out[at] = STORED
-            _copy(chunk, 0, out[at + 1 : at + 1 + chunk.size])
-            at += 1 + chunk.size
+    for start in range(0, raw.size, BLOCK_BYTES):
+        block = raw[start : start + BLOCK_BYTES]
+        plan_chunks(block, counts, bits, is_chunk)
+        piece = 0
+        while piece * PIECE_BYTES < block.size:
+            node, level = chunk_at(is_chunk, piece)
+            chunk = block[piece * PIECE_BYTES : (piece + (1 << level)) * PIECE_BYTES]
+            at = _encode_chunk(chunk, level, counts[node], lengths, codes, out, at)
+            piece += 1 << level
     return at
+
+
+@kernel
+def _encode_chunk(
+    chunk: Bytes,
+    level: int,
+    counts: npt.NDArray[np.int64],
+    lengths: Bytes,
+    codes: npt.NDArray[np.uint64],
+    out: Bytes,
+    at: int,
+) -> int:
+    """Write one chunk, in the shortest of its three kinds; `lengths` and `codes` are room to work in."""
+    head = level << _LEVEL_SHIFT
+    if counts[chunk[0]] == chunk.size:
+        out[at] = head | RUN
+        out[at + 1] = chunk[0]
+        return at + 2
+    n_present = code_lengths(counts, lengths)
+    n_bits = 0
+    for symbol in range(N_SYMBOLS):
+        n_bits += counts[symbol] * lengths[symbol]
+    table_bytes = _PRESENCE_BYTES + (n_present + 1) // 2
+    if table_bytes + _N_STREAMS * (_SIZE_BYTES + 1) + n_bits // 8 < chunk.size:
+        canonical_codes(lengths, codes)
+        for symbol in range(N_SYMBOLS):
+            codes[symbol] |= np.uint64(lengths[symbol]) << _LENGTH_SHIFT
+        out[at] = head | CODED
+        return _write_streams(chunk, codes, out, _write_lengths(lengths, out, at + 1))
+    out[at] = head | STORED
+    _copy(chunk, 0, out[at + 1 : at + 1 + chunk.size])
+    return at + 1 + chunk.size
 
 
 @kernel
@@ -80,11 +110,13 @@ def huffman_decode(data: Bytes, raw: Bytes) -> int:
     lengths = np.empty(N_SYMBOLS, np.uint8)
     table = np.empty(1 << CODE_BITS_MAX, np.uint16)
     at = 0
-    for start in range(0, raw.size, CHUNK_BYTES):
-        chunk = raw[start : start + CHUNK_BYTES]
-        if at + CHUNK_CODED_BYTES_MIN > data.size:
+    start = 0
+    while start < raw.size:
+        if at + CHUNK_CODED_BYTES_MIN > data.size or data[at] >> _LEVEL_SHIFT > LEVEL_MAX:
             return -1
-        kind = data[at]
+        kind = data[at] & _KIND
+        chunk = raw[start : start + (PIECE_BYTES << (data[at] >> _LEVEL_SHIFT))]
+        start += chunk.size
         at += 1
         if kind == STORED:
             if at + chunk.size > data.size:
@@ -117,21 +149,6 @@ def _copy(source: Bytes, at: int, target: Bytes) -> None:
 def _fill(target: Bytes, value: int) -> None:
     for index in range(target.size):
         target[index] = value
-
-
-@kernel
-def _histogram(chunk: Bytes) -> npt.NDArray[np.int64]:
-    # Four tables: like neighbours would otherwise wait for each other's store.
-    counts = np.zeros(_N_STREAMS * N_SYMBOLS, np.int64)
-    n_whole = chunk.size // _N_STREAMS * _N_STREAMS
-    for index in range(0, n_whole, _N_STREAMS):
-        for lane in range(_N_STREAMS):
-            counts[lane * N_SYMBOLS + chunk[index + lane]] += 1
-    for index in range(n_whole, chunk.size):
-        counts[chunk[index]] += 1
-    for symbol in range(N_SYMBOLS, counts.size):
-        counts[symbol & (N_SYMBOLS - 1)] += counts[symbol]
-    return counts[:N_SYMBOLS]
 
 
 @kernel
