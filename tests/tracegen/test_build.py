@@ -118,3 +118,9 @@ def test_the_committed_corpus_is_whole():
         pytest.skip("no committed corpus beside the tests")
     with Corpus.open(root) as corpus:
         assert [t.name for t, problem in corpus.verify() if problem] == []
+        assert all(16 << 10 <= t.raw_bytes <= 1 << 20 for t in corpus.traces)
+        cells = {(t.model, t.role, t.dtype, t.sparsity) for t in corpus.traces}
+        assert len(cells) == 5 * 3 * 3 * len(LEVELS)
+        for info in corpus.models.values():
+            assert len(info.scores) == 3 * len(LEVELS)
+            assert info.checkpoints == LEVELS
