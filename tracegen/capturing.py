@@ -65,10 +65,9 @@ def _activations(recipe: Recipe, variant: Variant) -> Iterator[Captured]:
         outputs = seen[site][0] if len(seen[site]) == 1 else torch.stack(seen[site], 1)
         values = outputs[:samples].numpy()
         if variant.dtype == "int8":
-            scale, zero_point = variant.grids[site]
-            codes = quantising.quantise_affine(values, scale, zero_point)
-            notes = {"scale": scale, "zero_point": zero_point}
-            yield Captured(codes, "activations", site, "inference", notes)
+            scale = variant.site_scales[site]
+            notes = {"scale": scale, "zero_point": 0}
+            yield Captured(quantising.quantise(values, scale), "activations", site, "inference", notes)
         else:
             yield Captured(values.astype(variant.dtype), "activations", site, "inference")
 
@@ -82,7 +81,8 @@ def _gradients(recipe: Recipe, variant: Variant, masks: Mapping[str, Tensor]) ->
         attributes: dict[str, Any] = {"batch_size": recipe.dense.batch_size, **_cut_note(whole, rows)}
         array = whole[:rows]
         if variant.dtype == "int8":
-            array, scale = quantising.quantise_symmetric(array)
+            scale = quantising.tensor_scale(float(np.abs(array).max()))
+            array = quantising.quantise(array, scale)
             attributes |= {"scale": scale, "zero_point": 0}
         elif variant.dtype == "float16":
             array = array.astype(np.float16)

@@ -15,8 +15,9 @@ LEGEND = """\
 - **weights** lie as they are stored; **activations** are what the next layer reads, on held-out inputs;
   **gradients** are of the weights, for one training batch, zero where a weight is pruned.
 - **float16** and **int8** are storage precisions: matrices and the tensors between layers are rounded, sums
-  stay float32. float16 gradients are multiplied by `loss_scale`. int8 weights have one `scale` per row, int8
-  activations one `scale` and `zero_point` (after a ReLU, zero is stored as -128), int8 gradients one `scale`.
+  stay float32. float16 gradients are multiplied by `loss_scale`. int8 is symmetric (`zero_point` 0, so that
+  zeros are zero bytes): weights have one `scale` per row; activations one, calibrated on training data;
+  gradients one.
 - A trace with the attribute `full_rows` holds the first rows of a tensor that has that many."""
 
 

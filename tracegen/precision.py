@@ -25,8 +25,6 @@ VARIANT_DTYPES = ("float32", "float16", "int8")
 CALIBRATION_BATCHES = 4
 _CALIBRATION_STREAM = 2000  # apart from the pruning levels, which number the training batches
 
-Grid = tuple[float, int]
-
 
 @dataclass
 class Variant:
@@ -35,14 +33,14 @@ class Variant:
     `dtype` is float32, float16 or int8. `model` is a copy in evaluation mode, with hooks at the sites; its
     parameters are float32 tensors that hold only values of the precision. `stored` holds the matrices as
     they lie in memory (of `dtype`), by parameter name. For int8, `scales` has the scale of each row of each
-    matrix, and `grids` the scale and zero point of each site.
+    matrix, and `site_scales` the scale of each site.
     """
 
     dtype: str
     model: nn.Module
     stored: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     scales: dict[str, quantising.Scales] = field(default_factory=dict)
-    grids: dict[str, Grid] = field(default_factory=dict)
+    site_scales: dict[str, float] = field(default_factory=dict)
 
 
 def make_variant(recipe: Recipe, model: nn.Module, dtype: str) -> Variant:
@@ -59,8 +57,8 @@ def make_variant(recipe: Recipe, model: nn.Module, dtype: str) -> Variant:
     if dtype == "float16":
         _hook_sites(recipe, variant.model, lambda _: round_to_half)
     elif dtype == "int8":
-        variant.grids = _calibrate(recipe, variant.model)
-        _hook_sites(recipe, variant.model, lambda site: _fake_quantiser(variant.grids[site]))
+        variant.site_scales = _calibrate(recipe, variant.model)
+        _hook_sites(recipe, variant.model, lambda site: _fake_quantiser(variant.site_scales[site]))
     return variant
 
 
@@ -83,14 +81,10 @@ def round_to_half(tensor: Tensor) -> Tensor:
     return tensor.half().float()
 
 
-def _fake_quantiser(grid: Grid) -> Callable[[Tensor], Tensor]:
-    scale, zero_point = grid
-
+def _fake_quantiser(scale: float) -> Callable[[Tensor], Tensor]:
     def round_to_grid(tensor: Tensor) -> Tensor:
         # Its backward pass is the straight-through estimator, clipped to the range.
-        return torch.fake_quantize_per_tensor_affine(
-            tensor, scale, zero_point, quantising.LOW, quantising.HIGH
-        )
+        return torch.fake_quantize_per_tensor_affine(tensor, scale, 0, -quantising.HIGH, quantising.HIGH)
 
     return round_to_grid
 
@@ -106,18 +100,17 @@ def _replace_output(rounding: Callable[[Tensor], Tensor]) -> Callable[[nn.Module
     return lambda _module, _inputs, output: rounding(output)
 
 
-def _calibrate(recipe: Recipe, model: nn.Module) -> dict[str, Grid]:
-    """The grid of each site from its least and greatest value over a few training batches."""
-    ranges = dict.fromkeys(recipe.sites, (0.0, 0.0))
+def _calibrate(recipe: Recipe, model: nn.Module) -> dict[str, float]:
+    """The scale of each site from its largest magnitude over a few training batches."""
+    peaks = dict.fromkeys(recipe.sites, 0.0)
 
     def observe(site: str, values: Tensor) -> None:
-        low, high = ranges[site]
-        ranges[site] = (min(low, values.min().item()), max(high, values.max().item()))
+        peaks[site] = max(peaks[site], values.abs().max().item())
 
     with outputs_of(model, recipe.sites, observe), torch.no_grad():
         for step in range(CALIBRATION_BATCHES):
             model(recipe.training_batch(batch_rng(_CALIBRATION_STREAM, step), recipe.dense.batch_size)[0])
-    return {site: quantising.affine_grid(*span) for site, span in ranges.items()}
+    return {site: quantising.tensor_scale(peak) for site, peak in peaks.items()}
 
 
 @contextlib.contextmanager
