@@ -176,7 +176,8 @@ class ModelWriter:
         if key in self._stored and path.startswith(CHECKPOINTS):
             self._h5[path] = self._stored[key]
             return self._stored[key]
-        words = array if array.dtype.isbuiltin == 1 else as_words(array).reshape(array.shape)
+        # 2: a dtype that somebody registered with numpy, as ml_dtypes does; HDF5 knows none of these.
+        words = as_words(array).reshape(array.shape) if array.dtype.isbuiltin == 2 else array
         options: dict[str, Any] = {}
         if array.nbytes >= MIN_COMPRESSED_BYTES:
             options = {"compression": "gzip", "compression_opts": 9, "shuffle": _is_dense(words)}
@@ -282,8 +283,9 @@ def _plain(value: Any) -> Attribute:  # noqa: ANN401 - whatever the maker of a t
 
 
 def _with_dtype(array: Array, dtype: str | None) -> Array:
+    array = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
     if dtype is None:
-        return np.ascontiguousarray(array).reshape(np.shape(array))
+        return array
     wanted = resolve_dtype(dtype)
     given = array.dtype
     if wanted == given or (given.kind == "u" and wanted.itemsize == given.itemsize):

@@ -1,0 +1,161 @@
+"""The corpus format as a stranger with h5py sees it, and what the reader refuses."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import ml_dtypes
+import numpy as np
+import pytest
+from support import sample_traces
+
+from tracegen.corpus import DTYPES, Corpus, CorpusError, corpus_digest
+from tracegen.writing import CorpusWriter, cut_leading
+
+MODEL = {"title": "t", "metric": "m", "higher_is_better": True, "origin": "o", "licence": "l"}
+
+
+def write(folder, array, **identity):
+    with (
+        CorpusWriter(folder, name="c", version="1", description="d") as corpus,
+        corpus.model("m", **MODEL) as model,
+    ):
+        return model.add_trace(array, **{"role": "weights", "layer": "w", **identity})
+
+
+def test_any_h5py_reads_the_files_and_finds_the_schema(corpus_folder):
+    with h5py.File(corpus_folder / "net.h5") as file:
+        assert dict(file.attrs) == {
+            "schema": "squeezemark-traces",
+            "schema_version": 1,
+            "model": "net",
+            "title": "a net",
+            "metric": "accuracy",
+            "higher_is_better": True,
+            "origin": "seeded noise",
+            "licence": "CC0",
+        }
+        assert file["/traces/float32-s0"].attrs["score"] == 98.5
+        pruned = file["/traces/float32-s80/weights/fc1"]
+        assert pruned.dtype == np.float32
+        assert {**pruned.attrs} == {
+            "role": "weights",
+            "layer": "fc1",
+            "dtype": "float32",
+            "sparsity": 0.8,
+            "pruning": "magnitude",
+            "phase": "inference",
+            "sha256": hashlib.sha256(pruned[()].astype("<f4").tobytes()).hexdigest(),
+            "scale": 0.5,
+        }
+        assert pruned.compression in ("gzip", None)
+        assert file["/traces/bfloat16-s0/gradients/fc1"].dtype == np.uint16
+
+
+def test_checkpoints_link_what_is_a_trace_already(corpus_folder):
+    with h5py.File(corpus_folder / "net.h5") as file:
+        assert file["/checkpoints/s0/fc1.weight"] == file["/traces/float32-s0/weights/fc1"]
+    tensors = Corpus.open(corpus_folder).checkpoint("net", 0.0)
+    assert {name: tensor.shape for name, tensor in tensors.items()} == {
+        "fc1.weight": (64, 64),
+        "fc1.bias": (64,),
+    }
+    with pytest.raises(CorpusError, match=r"no checkpoint of 'net' at sparsity 0\.5"):
+        Corpus.open(corpus_folder).checkpoint("net", 0.5)
+
+
+def test_traces_come_back_in_their_shape_dtype_and_bits(corpus_folder):
+    corpus = Corpus.open(corpus_folder)
+    traces = {trace.name: trace for trace in corpus.traces}
+    for array, identity in sample_traces():
+        variant = f"{array.dtype.name}-s{100 * identity.get('sparsity', 0):g}"
+        read = corpus.read(traces[f"net/{variant}/{identity['role']}/{identity['layer']}"])
+        assert (read.shape, read.dtype) == (array.shape, array.dtype)
+        assert read.tobytes() == array.tobytes()
+    assert corpus.digest == corpus_digest(corpus.traces)
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_every_dtype_survives_with_its_strangest_bits(tmp_path, name):
+    dtype = np.dtype(getattr(ml_dtypes, name, None) or name)
+    words = np.arange(256, dtype=np.uint64) * 0x0101010101010101 + np.uint64(0x80)
+    array = words.astype(f"u{dtype.itemsize}").view(dtype).reshape(16, 16)
+    trace = write(tmp_path / "c", array)
+    assert trace.dtype == name
+    assert Corpus.open(tmp_path / "c").read(trace).tobytes() == array.tobytes()
+
+
+def test_byte_order_and_layout_do_not_change_the_identity(tmp_path):
+    array = np.arange(4096, dtype=np.float32).reshape(64, 64)
+    digests = {
+        write(tmp_path / str(number), variant).sha256
+        for number, variant in enumerate(
+            [array, array.astype(">f4"), np.asfortranarray(array), array[::-1][::-1]]
+        )
+    }
+    assert digests == {hashlib.sha256(array.astype("<f4").tobytes()).hexdigest()}
+    assert write(tmp_path / "scalar", np.float32(3).reshape(())).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("array", "identity", "message"),
+    [
+        (np.zeros(0, np.int8), {}, "is empty"),
+        (np.zeros(3, np.int8), {"role": "wieghts"}, "role 'wieghts' is not one of weights, activations"),
+        (np.zeros(3, np.int8), {"sparsity": 80}, r"sparsity 80 of weights/w is not in \[0, 1\]"),
+        (np.zeros(3, np.int8), {"layer": "a/b"}, "layer 'a/b' may hold"),
+        (np.zeros(3, np.int8), {"dtype": "bf16"}, "does not fit an array of int8"),
+        (np.zeros(3, np.complex64), {}, "dtype 'complex64' is not one of"),
+        (np.zeros(3, np.int8), {"attributes": {"x": object()}}, "is not a number"),
+    ],
+)
+def test_what_cannot_be_a_trace_is_refused_and_leaves_nothing(tmp_path, array, identity, message):
+    with pytest.raises(CorpusError, match=message):
+        write(tmp_path / "c", array, **identity)
+    assert list((tmp_path / "c").iterdir()) == []
+
+
+def test_a_corpus_is_never_written_over(own_corpus):
+    with pytest.raises(CorpusError, match="holds a corpus already"):
+        write(own_corpus, np.ones(3))
+
+
+def test_cutting_keeps_rows_whole():
+    array = np.zeros((10, 4, 4), np.float32)
+    assert cut_leading(array, 200).shape == (3, 4, 4)
+    assert cut_leading(array, 1).shape == (1, 4, 4)
+    assert cut_leading(array, 1 << 20).shape == array.shape
+
+
+def damaged(folder, change):
+    path = Path(folder) / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data.update(schema_version=2), "schema squeezemark-traces 2, but this version reads"),
+        (lambda data: data.pop("traces"), "is damaged: KeyError 'traces'"),
+        (lambda data: data["traces"][0].update(sha256="0" * 64), "do not add up"),
+        (lambda data: data["traces"][0].update(model="../../etc"), "is no legal name"),
+        (lambda data: data["traces"][0].update(surprise=1), "is damaged: TypeError"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(own_corpus, change, message):
+    with pytest.raises(CorpusError, match=message):
+        Corpus.open(damaged(own_corpus, change))
+
+
+def test_a_header_that_lies_about_the_size_is_found_before_reading(own_corpus):
+    with h5py.File(own_corpus / "net.h5", "a") as file:
+        del file["/traces/int64-s0/updates/counter"]
+        file.create_dataset("/traces/int64-s0/updates/counter", (1 << 40,), np.int64, chunks=(1 << 16,))
+    corpus = Corpus.open(own_corpus)
+    trace = next(trace for trace in corpus.traces if trace.dtype == "int64")
+    with pytest.raises(CorpusError, match=r"shape \(1099511627776,\) stored, \(512,\) in the manifest"):
+        corpus.read(trace)
