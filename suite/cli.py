@@ -16,7 +16,7 @@ import click
 EXIT_UNTRUSTED = 3
 EXIT_INTERRUPTED = 130
 DEFAULT_CORPUS = "traces"
-TOP_ROWS = 12
+TOP_ROWS = 15
 
 
 def _fail(error: BaseException | str, code: int = 1) -> NoReturn:
