@@ -21,9 +21,12 @@ def test_every_result_field_is_documented():
     assert documented == [(field.name, str(field.dtype), field.meaning) for field in FIELDS]
 
 
-@pytest.mark.parametrize("page", sorted(REPOSITORY.rglob("*.md"), key=str), ids=lambda p: p.name)
+PAGES = [
+    page for folder in ("", "docs", "docs/formats", "traces") for page in (REPOSITORY / folder).glob("*.md")
+]
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
-    if any(part.startswith(".") for part in page.relative_to(REPOSITORY).parts):
-        pytest.skip("not ours")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,51 @@
+"""Published reports stay loadable, re-render to the same bytes, and can be measured again."""
+
+import shutil
+
+import polars as pl
+import pytest
+from support import REPOSITORY
+
+from suite import measure, plan, publish, render, results, run
+from tracegen.corpus import Corpus
+
+REPORTS = sorted(path.parent for path in (REPOSITORY / "reports").glob("*/run.json"))
+SLOW = ("brotli:quality=11", "zstd:level=19")
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
+def test_a_published_report_renders_to_the_same_bytes(report, tmp_path):
+    copy = tmp_path / report.name
+    shutil.copytree(report, copy)
+    for name in render.REPORT_FILES:
+        (copy / name).unlink(missing_ok=True)
+    render.write_report(copy)
+    for name in render.REPORT_FILES:
+        assert (copy / name).read_bytes() == (report / name).read_bytes(), name
+
+
+def test_the_readme_shows_the_head_of_the_report_that_it_links(tmp_path):
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    report = next(
+        report for report in REPORTS if f"({report.relative_to(REPOSITORY)}/leaderboard.md)" in readme
+    )
+    copy = tmp_path / report.name
+    shutil.copytree(report, copy)
+    board, _ = render.write_report(copy)
+    shown = readme.partition(publish.BEGIN)[2].partition(publish.END)[0]
+    assert shown == f"\n{publish.head(board)}\n"
+
+
+def test_the_published_sizes_can_be_measured_again():
+    report = REPOSITORY / "reports" / "squeezemark-standard-1"
+    corpus = Corpus.open(REPOSITORY / "traces")
+    assert run.read_run_file(report)["corpus"]["digest"] == corpus.digest
+    published = results.read(report)
+    assert set(published["status"]) == {"ok"}
+    for subject in plan.choose_subjects(None):
+        if subject.spec in SLOW:
+            continue
+        rows = published.filter(pl.col("codec") == subject.spec)
+        sizes = dict(zip(rows["trace"], rows["coded_bits"], strict=True))
+        for trace in corpus.traces[:: len(corpus.traces) // 12]:
+            assert measure.measure_size(corpus.root, trace, subject)["coded_bits"] == sizes[trace.name]
