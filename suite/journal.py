@@ -50,8 +50,12 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write one record; OSError where the disk is full (what was written before stays)."""
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        if os.write(self._file, line) != len(line):
-            raise OSError(f"{self.path}: short write, the disk may be full")
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            raise OSError(f"{self.path} cannot be written: {error.strerror}") from error
+        if written != len(line):
+            raise OSError(f"{self.path} cannot be written: no space left")
 
     def records(self) -> Iterator[Record]:
         """Every record so far, in the order of writing."""

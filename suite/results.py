@@ -69,10 +69,16 @@ def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def write(table: pl.DataFrame, folder: Path) -> Path:
-    """Write `results.parquet` into a run's folder: beside it first, then renamed over the old one."""
+    """Write `results.parquet` into a run's folder: beside it first, then renamed over the old one.
+
+    Raises OSError where the disk does not take it.
+    """
     path = folder / RESULTS_FILE
     beside = path.with_suffix(".parquet.part")
-    table.write_parquet(beside)
+    try:
+        table.write_parquet(beside)
+    except polars.exceptions.PolarsError as error:  # as polars calls a full disk
+        raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
     beside.replace(path)
     return path
 

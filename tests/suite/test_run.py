@@ -1,6 +1,7 @@
 """Whole runs through the command line, as a user makes them."""
 
 import json
+import resource
 import signal
 import subprocess
 import time
@@ -221,6 +222,27 @@ def test_a_flipped_bit_in_a_trace_is_found_by_its_digest(call, own_corpus, tmp_p
     assert "1 damaged traces" in done.stderr
     statuses = results.read(tmp_path / "o").group_by("status").len().sort("status").rows()
     assert statuses == [("failed", 2), ("ok", 10)]
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_written(corpus_folder, tmp_path):
+    out = tmp_path / "out"
+    arguments = command(
+        "suite", "run", "--corpus", corpus_folder, "--out", out, "--no-timing", "--codecs", "zlib"
+    )
+    options = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True, "check": False}
+
+    def limit():  # files may grow to 3 KB, as on a disk that fills up
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    done = subprocess.run(arguments, preexec_fn=limit, **options)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = (out / JOURNAL_FILE).read_text().rpartition("\n")[0].splitlines()
+    done = subprocess.run(arguments, **options)
+    assert done.returncode == 0, done.stderr
+    assert (out / JOURNAL_FILE).read_text().splitlines()[: len(kept)] == kept
+    assert len(sizes(out)) == len(set(sizes(out))) == 12
 
 
 def test_lists_and_help_answer_without_numba_or_torch(call):
