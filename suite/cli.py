@@ -111,7 +111,7 @@ def run(
     with _one_line_errors():
         opened = Corpus.open(corpus)
         out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
-        settings = Settings(out, codecs, select, jobs or usable_cores(), timing, timeout_s)
+        settings = Settings(out, select, jobs or usable_cores(), timing, timeout_s)
         traces, subjects = choose_traces(opened.traces, select), choose_subjects(codecs)
         if not resume:
             set_aside(out)

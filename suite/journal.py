@@ -16,6 +16,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 JOURNAL_FILE = "journal.jsonl"
+LOCK_FILE = ".lock"
 
 Record = dict[str, Any]
 
@@ -29,7 +30,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL_FILE
-        self._lock = FileLock(folder / ".lock")
+        self._lock = FileLock(folder / LOCK_FILE)
 
     def __enter__(self) -> Self:
         try:

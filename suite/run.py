@@ -14,12 +14,14 @@ from pebble import ProcessPool
 
 import hwmodels
 from suite import execute, machine, measure, results
-from suite.journal import Journal, Record
+from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
 from tracegen.corpus import Corpus, TraceInfo
 
 RUN_FILE = "run.json"
 RUN_SCHEMA_VERSION = 1
+_FIRST_FILES = {LOCK_FILE, JOURNAL_FILE, f"{RUN_FILE}.part"}
+"""What a run that was killed before it wrote its run.json leaves."""
 TIMED_CPU_S_PER_CODEC = 12.0
 """A codec whose sizes took more CPU seconds than this is timed on evenly spread traces only."""
 
@@ -36,7 +38,6 @@ class Settings:
     """What a run was asked to do. `timeout_s` is for one cell; `jobs` is for the size phase."""
 
     out: Path
-    codecs: str | None = None
     select: str | None = None
     jobs: int = 1
     timing: bool = True
@@ -78,7 +79,7 @@ class Run:
 
         Whatever ends it early (an error, Ctrl-C, a kill), finished cells stay in the journal.
         """
-        _prepare_folder(self.settings.out, self.corpus.digest)
+        self.phases |= _prepare_folder(self.settings.out, self.corpus.digest)
         with Journal(self.settings.out) as self.journal:
             for record in self.journal.records():
                 self.records[_key_of(record)] = record
@@ -185,12 +186,13 @@ class Run:
         return set(list(cpu_s)[:: math.ceil(sum(cpu_s.values()) / TIMED_CPU_S_PER_CODEC) or 1])
 
     def _rows(self) -> list[Record]:
-        """One row for each cell that this folder ever measured, the latest where versions changed."""
+        """One row for each cell that this folder ever measured, in the codec's version of today."""
         traces = {(t.name, t.sha256): t for t in self.corpus.traces}
+        versions = {s.spec: s.version for s in self.subjects}
         latest = {
             (r["trace"], r["trace_sha256"], r["codec"]): r
             for r in self.records.values()
-            if r["record"] == "size"
+            if r["record"] == "size" and versions.get(r["codec"], r["codec_version"]) == r["codec_version"]
         }
         rows = []
         for (name, sha256, spec), size in latest.items():
@@ -242,7 +244,7 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     path = folder / RUN_FILE
     try:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        facts["corpus"]["digest"], facts["corpus"]["traces"], facts["machine"]
+        facts["corpus"]["digest"], facts["corpus"]["traces"], facts["machine"], facts["phases"]
     except FileNotFoundError as error:
         raise RunError(f"no run at {folder}: it holds no {RUN_FILE}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -259,17 +261,21 @@ def set_aside(out: Path) -> None:
         out.rename(aside)
 
 
-def _prepare_folder(out: Path, corpus_digest: str) -> None:
+def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
+    """Make or check the run's folder; returns the phases of an earlier start in it."""
+    phases: dict[str, Record] = {}
     if (out / RUN_FILE).exists():
-        found = read_run_file(out)["corpus"]["digest"]
+        facts = read_run_file(out)
+        phases, found = facts["phases"], facts["corpus"]["digest"]
         if found != corpus_digest:
             raise RunError(
                 f"{out} holds a run over another corpus ({found[:12]}…, this one is {corpus_digest[:12]}…); "
                 "choose another --out"
             )
-    elif out.exists() and any(out.iterdir()):
+    elif out.exists() and {path.name for path in out.iterdir()} - _FIRST_FILES:
         raise RunError(f"{out} is not empty and holds no run; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
+    return phases
 
 
 def _row(trace: TraceInfo, reference: Record, size: Record, timed: Record) -> Record:

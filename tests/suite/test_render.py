@@ -22,6 +22,7 @@ def folder(tmp_path):
     results.write(results.frame(cells), tmp_path)
     facts = {
         "corpus": {"name": "c", "version": "1", "digest": "0" * 64, "traces": 2},
+        "phases": {},
         "machine": {"cpu": "a CPU", "usable_cores": 2, "system": "an OS", "python": "3.11"},
     }
     (tmp_path / "run.json").write_text(json.dumps(facts))

@@ -56,6 +56,7 @@ def test_two_runs_give_the_same_boards_and_a_second_start_measures_nothing(call,
     again = run(call, corpus_folder, a, "--codecs", FAST)
     assert again.returncode == 0, again.stderr
     assert journal(a) == before
+    assert json.loads((a / "run.json").read_text())["phases"] == facts["phases"]
     assert call("suite", "report", a).stdout == again.stdout
 
 
