@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.kernels import kernel
-from tensorcodecs.kernels.memory import load, store
+from tensorcodecs.kernels.memory import LIKE_U64, load, store
 from tensorcodecs.kernels.zvc import pack_blocks, unpack_blocks
 
 RUN_MAX = 1 << 13
@@ -42,9 +42,11 @@ def zrle_encode(words: Array, masks: Bytes, out: Bytes) -> int:
             end = _mixed_end(masks, group)
         at = _write_token(out, at, kind, end - group)
         if kind == _FULL:
-            for index in range(group * 8, end * 8):
-                store(out, at + (index - group * 8) * words.itemsize, words[index])
-            at += (end - group) * 8 * words.itemsize
+            # Eight words are a multiple of eight bytes, whatever their width.
+            n_bytes = (end - group) * 8 * words.itemsize
+            for offset in range(0, n_bytes, 8):
+                store(out, at + offset, load(words, group * 8 * words.itemsize + offset, LIKE_U64))
+            at += n_bytes
         elif kind == _MIXED:
             at = pack_blocks(words, masks, group, end, end - group, out, at)
         group = end
@@ -80,8 +82,8 @@ def zrle_decode(data: Bytes, words: Array) -> int:
             n_bytes = run * 8 * words.itemsize
             if at + n_bytes > data.size or group * 8 > words.size:
                 return -1
-            for index in range(run * 8):
-                words[first + index] = load(data, at + index * words.itemsize, words)
+            for offset in range(0, n_bytes, 8):
+                store(words, first * words.itemsize + offset, load(data, at + offset, LIKE_U64))
             at += n_bytes
         elif kind == _MIXED:
             at = unpack_blocks(data, at, run, words, first, first + 1)
