@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,25 +14,10 @@ from torch import Tensor, nn
 from tracegen import quantising
 from tracegen.models.recipe import Recipe
 from tracegen.precision import Variant, outputs_of
+from tracegen.recording import Captured, layer_name
 from tracegen.training import batch_rng
 
 _GRADIENT_STREAM = 1000  # apart from the pruning levels, which number the training batches
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A trace before it is written; its dtype is the array's."""
-
-    array: npt.NDArray[Any]
-    role: str
-    layer: str
-    phase: str
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-def layer_name(parameter: str) -> str:
-    """The layer of a parameter: `conv1` for `conv1.weight`, `lstm1.weight_ih` as it is."""
-    return parameter.removesuffix(".weight")
 
 
 def capture(recipe: Recipe, variant: Variant, masks: Mapping[str, Tensor]) -> Iterator[Captured]:

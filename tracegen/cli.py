@@ -1,23 +1,21 @@
-"""The command line: `python -m tracegen build | import | list | show | verify`."""
+"""The command line: `python -m tracegen build | capture | import | list | show | verify`."""
 
 from __future__ import annotations
 
 import errno
-import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tracegen.capture_command import capture
 from tracegen.corpus import MANIFEST, Corpus, CorpusError
 from tracegen.importing import import_arrays
+from tracegen.reporting import need, progress_bar, say_done
 from tracegen.showing import Filters, find, histogram_lines, select, trace_facts, trace_table
 
 DEFAULT_CORPUS = Path("traces")
@@ -77,41 +75,12 @@ def _storage_reason(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
-class _Bar:
-    """A progress bar on stderr, as `tracegen.build.Report` wants it."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task: TaskID | None = None
-
-    def start(self, what: str, steps: int) -> None:
-        """Begin a stretch of work."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(what, total=steps)
-
-    def step(self) -> None:
-        """Count one step."""
-        if self._task is not None:
-            self._progress.advance(self._task)
-
-    def note(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._progress.console.print(text, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[_Bar]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    # Into a file or a pipe go the notes alone.
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Bar(progress)
-
-
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Make and inspect traces: what neural networks really move, with digests."""
+
+
+main.add_command(capture)
 
 
 @main.command()
@@ -131,19 +100,17 @@ def build(
     tier: str, out: Path, models: tuple[str, ...], checkpoints: tuple[Path, ...], retrain: bool
 ) -> None:
     """Train (or load) the models and trace them: the corpus of a tier."""
-    for module in ("torch", "sklearn", "PIL"):
-        if importlib.util.find_spec(module) is None:
-            raise CorpusError(f"building needs {module}: pip install 'squeezemark[trace]'")
+    need("building", "torch", "sklearn", "PIL")
     from tracegen.build import build as build_corpus  # needs torch
 
     # The tiny tier trains its own in seconds: longer trained tensors would make its card untrue.
     if not checkpoints and tier == "standard" and (DEFAULT_CORPUS / MANIFEST).is_file():
         checkpoints = (DEFAULT_CORPUS,)
-    with _progress_bar() as bar:
+    with progress_bar() as bar:
         corpus = build_corpus(
             out, tier=tier, models=models, checkpoints=checkpoints, retrain=retrain, report=bar
         )
-    _say_done(corpus)
+    say_done(corpus)
 
 
 @main.command(name="import")
@@ -165,7 +132,7 @@ def import_command(
     The index is a list of objects with "file" (a .npy file beside the index), "model", "role", "layer",
     "dtype" and, where wanted, "sparsity", "pruning" and "phase"; bf16 comes as uint16 words.
     """
-    with _progress_bar() as bar:
+    with progress_bar() as bar:
         corpus = import_arrays(
             index,
             out,
@@ -175,12 +142,7 @@ def import_command(
             allow_nonfinite=allow_nonfinite,
             report=bar,
         )
-    _say_done(corpus)
-
-
-def _say_done(corpus: Corpus) -> None:
-    raw_mib = sum(trace.raw_bytes for trace in corpus.traces) / (1 << 20)
-    click.echo(f"{corpus.root}: {len(corpus.traces)} traces, {raw_mib:.1f} MiB raw, digest {corpus.digest}")
+    say_done(corpus)
 
 
 @main.command(name="list")
@@ -238,7 +200,7 @@ def show(trace: str, corpus: Path) -> None:
 def verify(corpus: Path) -> None:
     """Recompute every digest of a corpus; exit 1 where one is wrong."""
     wrong = []
-    with Corpus.open(corpus) as opened, _progress_bar() as bar:
+    with Corpus.open(corpus) as opened, progress_bar() as bar:
         bar.start(f"verifying {corpus}", len(opened.traces))
         for trace, problem in opened.verify():
             if problem:

@@ -147,13 +147,8 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
     if array.ndim == 0 or array.size == 0:
         raise CorpusError(f"{entry.where} is empty: shape {array.shape}; a trace needs at least one value")
     values = array if array.dtype == dtype else array.view(dtype)
-    if not allow_nonfinite and dtype.kind not in "iu":
-        bad = int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
-        if bad:
-            raise CorpusError(
-                f"{entry.where}: {bad} of {array.size} values are NaN or infinite; "
-                "pass --allow-nonfinite to keep them"
-            )
+    if not allow_nonfinite:
+        check_finite(entry.where, values)
     try:
         writer.add_trace(
             array,
@@ -166,6 +161,15 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
         )
     except CorpusError as error:
         raise CorpusError(f"{entry.where}: {error}") from error
+
+
+def check_finite(where: str, values: Array) -> None:
+    """Raise CorpusError, naming `where`, for NaNs and infinities in an array of any dtype."""
+    bad = 0 if values.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
+    if bad:
+        raise CorpusError(
+            f"{where}: {bad} of {values.size} values are NaN or infinite; pass --allow-nonfinite to keep them"
+        )
 
 
 def _load(entry: Entry, path: Path) -> Array:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import shutil
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -47,10 +48,20 @@ MAX_CHUNK_BYTES = 1 << 20
 DENSE_SHARE = 0.7
 
 
+def cut_shape(shape: Sequence[int], itemsize_bytes: int, max_bytes: int) -> tuple[int, ...]:
+    """The shape of an array cut along its leading axis to at most `max_bytes`, but at least one row.
+
+    Leading axes of length 1 (a batch of one sample) are passed over. What is kept is always the beginning
+    of the array's C-order bytes.
+    """
+    axis = next((n for n, length in enumerate(shape) if length > 1), 0)
+    row_bytes = max(1, itemsize_bytes * math.prod(shape[axis + 1 :]))
+    return (*shape[:axis], min(shape[axis], max(1, max_bytes // row_bytes)), *shape[axis + 1 :])
+
+
 def cut_leading(array: Array, max_bytes: int) -> Array:
-    """Cut along the leading axis to at most `max_bytes` bytes (but at least one row); never flattens."""
-    row_bytes = max(1, array.nbytes // max(1, len(array)))
-    return array[: max(1, max_bytes // row_bytes)]
+    """Cut along the leading axis as `cut_shape` says; never flattens."""
+    return array[tuple(map(slice, cut_shape(array.shape, array.itemsize, max_bytes)))]
 
 
 def _one_of(what: str, value: str, legal: tuple[str, ...]) -> str:
@@ -109,7 +120,8 @@ class ModelWriter:
         self.scores: dict[str, float] = {}
         self.checkpoints: list[float] = []
         self._h5 = h5
-        self._stored: dict[tuple[str, tuple[int, ...], str], h5py.Dataset] = {}
+        # Paths: a dataset that stays open would keep its last chunk in memory.
+        self._stored: dict[tuple[str, tuple[int, ...], str], str] = {}
 
     def add_trace(
         self,
@@ -174,8 +186,8 @@ class ModelWriter:
     def _store(self, path: str, array: Array, sha256: str) -> h5py.Dataset:
         key = (dtype_name(array.dtype), tuple(array.shape), sha256)
         if key in self._stored and path.startswith(CHECKPOINTS):
-            self._h5[path] = self._stored[key]
-            return self._stored[key]
+            self._h5[path] = self._h5[self._stored[key]]
+            return self._h5[path]
         # 2: a dtype that somebody registered with numpy, as ml_dtypes does; HDF5 knows none of these.
         words = as_words(array).reshape(array.shape) if array.dtype.isbuiltin == 2 else array
         options: dict[str, Any] = {}
@@ -185,7 +197,7 @@ class ModelWriter:
             options["chunks"] = array.shape if array.nbytes <= MAX_CHUNK_BYTES else True
         dataset = self._h5.create_dataset(path, data=words, track_times=False, **options)
         self._sink.check()
-        self._stored.setdefault(key, dataset)
+        self._stored.setdefault(key, path)
         return dataset
 
     def _finish(self) -> ModelInfo:

@@ -1,0 +1,104 @@
+"""The command `python -m tracegen capture`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tracegen.corpus import Corpus
+from tracegen.recording import DEFAULT_MAX_BYTES, Facts, Recorder
+from tracegen.reporting import need, progress_bar, say_done
+from tracegen.weightfiles import capture_file
+
+
+@click.command()
+@click.option("--model", metavar="MODULE:FUNCTION", help="Your function that returns a torch.nn.Module.")
+@click.option("--data", metavar="MODULE:FUNCTION", help="Your function that returns batches for it.")
+@click.option("--loss", metavar="MODULE:FUNCTION", help="Batches are (inputs, targets): train on them.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="A .safetensors, .pt or .pth file, instead of a model."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
+)
+@click.option("--layers", multiple=True, default=("*",), help="Only layers like 'conv*' (repeatable).")
+@click.option("--roles", help="Only these, with commas between: weights,activations,gradients,errors.")
+@click.option("--steps", default=1, show_default=True, help="Capture so many passes of each layer ...")
+@click.option("--every", default=1, show_default=True, help="... one in so many.")
+@click.option(
+    "--max-bytes",
+    default=DEFAULT_MAX_BYTES,
+    show_default=True,
+    help="Cut each trace along its leading axis to at most so many bytes.",
+)
+@click.option("--sparsity", default=0.0, show_default=True, help="The model's pruning target, 0 to 1.")
+@click.option("--model-name", help="The model's name in the corpus.  [default: its class or file]")
+@click.option("--name", default="captured", show_default=True, help="The corpus's name.")
+@click.option("--origin", default="captured by its user", show_default=True, help="Where the data is from.")
+@click.option("--licence", default="not stated", show_default=True, help="The data's licence.")
+@click.option("--allow-nonfinite", is_flag=True, help="Keep tensors that hold NaNs or infinities.")
+@click.option("--dry-run", is_flag=True, help="Print what would be written and how large; write nothing.")
+def capture(
+    model: str | None,
+    data: str | None,
+    loss: str | None,
+    weights: Path | None,
+    out: Path,
+    layers: tuple[str, ...],
+    roles: str | None,
+    steps: int,
+    every: int,
+    max_bytes: int,
+    sparsity: float,
+    model_name: str | None,
+    name: str,
+    origin: str,
+    licence: str,
+    allow_nonfinite: bool,
+    dry_run: bool,
+) -> None:
+    """Make a corpus of what your own model moves: its weights, activations and, with a loss, gradients.
+
+    FUNCTIONs are looked up from the current directory on. A batch is a tensor, a tuple of arguments or a
+    dict of named ones; with --loss it is (inputs, targets). In a loop of your own, use
+    `with tracegen.capture(model, out):` instead.
+    """
+
+    def facts(default_name: str) -> Facts:
+        return Facts(model_name or default_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
+
+    with progress_bar() as bar:
+        if weights is not None and not (model or data or loss or roles):
+            recorder = capture_file(weights, out, layers=layers, facts=facts, dry_run=dry_run, report=bar)
+        elif weights is None and model is not None and data is not None:
+            need("capturing a model", "torch")
+            from tracegen.hooking import CAPTURED_ROLES, Selection  # needs torch
+            from tracegen.usercode import UserCode, capture_run
+
+            default = CAPTURED_ROLES if loss else CAPTURED_ROLES[:2]
+            chosen = tuple(roles.split(",")) if roles else default
+            recorder = capture_run(
+                UserCode(model, data, loss),
+                out,
+                selection=Selection(layers, chosen, steps, every),
+                facts=facts,
+                dry_run=dry_run,
+                report=bar,
+            )
+        else:
+            raise click.UsageError("give --model and --data, or --weights without --data, --loss and --roles")
+        for note in recorder.notes:
+            bar.note(note)
+    _say_what_is_there(recorder, out, dry_run=dry_run)
+
+
+def _say_what_is_there(recorder: Recorder, out: Path, *, dry_run: bool) -> None:
+    if not dry_run:
+        with Corpus.open(out) as corpus:
+            say_done(corpus)
+        return
+    for row in recorder.rows:
+        click.echo(f"{row.path}  {row.dtype}  {'x'.join(map(str, row.shape))}  {row.raw_bytes} bytes")
+    total_mib = sum(row.raw_bytes for row in recorder.rows) / (1 << 20)
+    click.echo(f"{len(recorder.rows)} traces, {total_mib:.1f} MiB raw; a dry run, nothing was written")
