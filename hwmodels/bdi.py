@@ -11,7 +11,7 @@ from hwmodels.base import Array, Figure, HardwareModel
 from tensorcodecs.bdi import Bdi
 from tensorcodecs.kernels.bdi import TAG_BITS
 
-_GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, BDI and Base*Delta*"
+_GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, class BDI"
 
 
 class BdiEngine(HardwareModel):
