@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 
 DEFAULT_MAX_BYTES = 1 << 20
 VERSION = "1"
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
     """
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
-            near = did_you_mean(pattern.strip("*"), tuple(names)) if names else ""
+            near = did_you_mean(pattern.strip("*"), tuple(names))
+            if near.startswith("; legal") and len(names) > _LISTED:
+                near = f"; legal are {', '.join(names[:_LISTED])} and {len(names) - _LISTED} more"
             raise CorpusError(f"no layer matches {pattern!r}{near}")
     return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 

@@ -79,7 +79,7 @@ def capture_run(
     wrong with the user's code.
     """
     if code.loss is None and (needy := {"gradients", "errors"} & set(selection.roles)):
-        raise CorpusError(f"role {min(needy)} needs a backward pass: give --loss")
+        raise CorpusError(f"role {min(needy)!r} needs a backward pass: give --loss")
     model = _made(code.model)
     batches_of = load_function("--data", code.data)
     loss = None if code.loss is None else load_function("--loss", code.loss)
