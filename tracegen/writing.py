@@ -10,6 +10,8 @@ import io
 import json
 import math
 import shutil
+import signal
+import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -76,6 +78,23 @@ def _check_name(what: str, value: str) -> str:
     return value
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off to the end of the block: raised while HDF5 calls `_Sink` it would be lost, and data."""
+    is_main = threading.current_thread() is threading.main_thread()  # where Python raises it, always
+    if not is_main or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    received: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if received:
+        signal.raise_signal(signal.SIGINT)
+
+
 class _Sink(io.FileIO):
     """The file under HDF5. A write that fails is kept for `check` to raise: HDF5 itself would die of it.
 
@@ -123,6 +142,7 @@ class ModelWriter:
         # Paths: a dataset that stays open would keep its last chunk in memory.
         self._stored: dict[tuple[str, tuple[int, ...], str], str] = {}
 
+    @_uninterrupted()
     def add_trace(
         self,
         array: Array,
@@ -171,12 +191,14 @@ class ModelWriter:
         self.traces.append(trace)
         return trace
 
+    @_uninterrupted()
     def add_score(self, *, dtype: str, sparsity: float, value: float) -> None:
         """Store what the variant scores, in the model's metric, on held-out data."""
         variant = variant_name(dtype_name(resolve_dtype(dtype)), sparsity)
         self.scores[variant] = float(value)
         self._h5.require_group(f"{TRACES}/{variant}").attrs["score"] = float(value)
 
+    @_uninterrupted()
     def add_checkpoint(self, sparsity: float, tensors: Mapping[str, Array]) -> None:
         """Store the trained tensors of one pruning level; those that are traces already are linked."""
         for name, tensor in tensors.items():
@@ -200,6 +222,7 @@ class ModelWriter:
         self._stored.setdefault(key, path)
         return dataset
 
+    @_uninterrupted()
     def _finish(self) -> ModelInfo:
         facts = asdict(self.info)
         for key in ("name", "title", "metric", "higher_is_better", "origin", "licence"):
@@ -247,10 +270,14 @@ class CorpusWriter:
         if any(done.name == name for done in self.models):
             raise CorpusError(f"model {name!r} is there twice")
         with _Sink(self._partial / f"{name}.h5", "w+") as sink:
-            with h5py.File(sink, "w", libver=("v110", "v110")) as h5:
+            h5 = h5py.File(sink, "w", libver=("v110", "v110"))
+            try:
                 writer = ModelWriter(h5, info, sink)
                 yield writer
                 done = writer._finish()
+            finally:
+                with _uninterrupted():
+                    h5.close()
             sink.check()
         self.models.append(done)
         self.traces.extend(writer.traces)

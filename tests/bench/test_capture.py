@@ -20,6 +20,8 @@ GROUP = "capture a training step"
 
 @pytest.fixture
 def step():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more of them wait for each other on a busy machine
     torch.manual_seed(0)
     model = nn.Sequential(
         *(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
@@ -33,7 +35,8 @@ def step():
 
     step.model = model
     step()
-    return step
+    yield step
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -13,16 +13,17 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from support import command, environment
+from support import REPOSITORY, command, environment
 
 torch = pytest.importorskip("torch")
 
 import tracegen  # noqa: E402 - only where torch is
 from tracegen.corpus import Corpus, CorpusError  # noqa: E402
-from tracegen.hooking import Selection, tapped  # noqa: E402
+from tracegen.hooking import CAPTURED_ROLES, Selection, tapped  # noqa: E402
 from tracegen.recording import Facts, Recorder, recording  # noqa: E402
 from tracegen.usercode import UserCode, capture_run  # noqa: E402
 from tracegen.weightfiles import capture_file, read_header  # noqa: E402
+from tracegen.writing import _Sink  # noqa: E402
 
 nn = torch.nn
 STATM = Path("/proc/self/statm")
@@ -87,6 +88,7 @@ def wrong(): return [torch.randn(4, 63)]
 def no_batches(): return []
 def pairs(): return [(torch.randn(4, 64), None)]
 def first(outputs, targets): return outputs[0]
+def mean(outputs, targets): return outputs.mean()
 """
 
 
@@ -154,6 +156,7 @@ def traces_of(folder):
 
 
 def test_a_script_of_ten_lines_and_a_ranking(call, tmp_path):
+    assert SCRIPT in (REPOSITORY / "docs" / "capturing.md").read_text(encoding="utf-8")
     (tmp_path / "script.py").write_text(SCRIPT)
     subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment(), check=True)
     traces = traces_of(tmp_path / "mine")
@@ -257,6 +260,8 @@ def test_hooks_go_and_nothing_is_published_after_an_error(tmp_path):
     outputs[0].sum().backward()  # the graph outlives the block, its hooks do not
     with pytest.raises(CorpusError, match=r"no role 'weigths'.*'weights'"):
         tracegen.capture(model, tmp_path / "mine", roles=("weigths",)).__enter__()
+    with pytest.raises(CorpusError, match=r"no layer matches '8\*'; legal are 0, 1, 2, 3, 4, 5"):
+        tracegen.capture(model, tmp_path / "mine", layers="8*").__enter__()
     with pytest.raises(CorpusError, match=r"steps 0"):
         tracegen.capture(model, tmp_path / "mine", steps=0).__enter__()
 
@@ -324,18 +329,18 @@ def test_odd_outputs_and_shared_weights(capturing, tmp_path):
     assert "weights/head" not in traces
 
 
-def test_dry_run_and_a_folder_that_holds_a_corpus(call, capturing, tmp_path):
-    result = capturing("plain", "floats", "--dry-run")
+def test_dry_run_and_a_folder_that_holds_a_corpus(call, tmp_path):
+    (tmp_path / "net.safetensors").write_bytes(safetensors({"fc.weight": ROW}, WEIGHTS.tobytes()))
+    arguments = ("tracegen", "capture", "--weights", "net.safetensors", "--out", "mine")
+    result = call(*arguments, "--dry-run")
     assert result.returncode == 0, result.stderr
-    assert "activations/1  float32  4x64  1024 bytes" in result.stdout
-    assert "nothing was written" in result.stdout
+    assert "weights/fc  float32  3x4  48 bytes" in result.stdout
+    assert "1 traces, 0.0 MiB raw; a dry run, nothing was written" in result.stdout
     assert not (tmp_path / "mine").exists()
-    with tracegen.capture(nn.Linear(2, 2), tmp_path / "mine"):
-        pass
+    assert call(*arguments).returncode == 0
     before = (tmp_path / "mine" / "manifest.json").read_bytes()
-    (tmp_path / "net.safetensors").write_bytes(safetensors({"w": ROW}, WEIGHTS.tobytes()))
-    result = call("tracegen", "capture", "--weights", "net.safetensors", "--out", "mine")
-    check_error(result, "holds a corpus already", "--out")
+    for options in ((), ("--dry-run",)):
+        check_error(call(*arguments, *options), "holds a corpus already", "--out")
     assert (tmp_path / "mine" / "manifest.json").read_bytes() == before
 
 
@@ -343,7 +348,6 @@ def test_dry_run_and_a_folder_that_holds_a_corpus(call, capturing, tmp_path):
     ("arguments", "parts"),
     [
         (("plain", "wrong"), ("the model, batch 1, raised RuntimeError: mat1 and mat2",)),
-        (("plain", "floats", "--layers", "o*"), ("no layer matches 'o*'; legal are 0, 1",)),
         (("plain", "nans"), ("activations/0: 256 of 256 values are NaN", "--allow-nonfinite")),
     ],
 )
@@ -363,6 +367,37 @@ class Silent:
         pass
 
 
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    """`running(("plain", "floats"), roles)` is the command in this process."""
+    (tmp_path / "own.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+
+    def running(code, *roles, dry_run=False):
+        return capture_run(
+            UserCode(*(spec if ":" in spec else f"own:{spec}" for spec in code)),
+            tmp_path / "mine",
+            selection=Selection(roles=roles, steps=3),
+            facts=Facts,
+            dry_run=dry_run,
+            report=Silent(),
+        )
+
+    return running
+
+
+def test_a_dry_run_says_what_a_run_writes(running, tmp_path):
+    code = ("plain", "pairs", "mean")
+    dry = running(code, *CAPTURED_ROLES, dry_run=True)
+    assert not (tmp_path / "mine").exists()
+    recorder = running(code, *CAPTURED_ROLES)
+    assert dry.rows == recorder.rows
+    assert recorder.notes == ["own:pairs gave 1 of 3 batches"]
+    assert set(traces_of(tmp_path / "mine")) == {row.path for row in dry.rows}
+    assert {row.path.split("/")[0] for row in dry.rows} == set(CAPTURED_ROLES)
+
+
 @pytest.mark.parametrize(
     ("code", "roles", "message"),
     [
@@ -380,21 +415,11 @@ class Silent:
         ((":make", "floats"), (), "--model ':make' must be package.module:function"),
     ],
 )
-def test_bad_code_of_the_user(tmp_path, monkeypatch, code, roles, message):
-    (tmp_path / "own.py").write_text(MODULE)
+def test_bad_code_of_the_user(running, tmp_path, code, roles, message):
     (tmp_path / "broken.py").write_text("def make(:")
     (tmp_path / "leaving.py").write_text("raise SystemExit(3)")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "own", raising=False)
     with pytest.raises(CorpusError, match=message):
-        capture_run(
-            UserCode(*(spec if ":" in spec else f"own:{spec}" for spec in code)),
-            tmp_path / "mine",
-            selection=Selection(roles=roles or ("weights",)),
-            facts=Facts,
-            dry_run=False,
-            report=Silent(),
-        )
+        running(code, *roles or ("weights",))
     assert not list(tmp_path.glob("mine/*"))
 
 
@@ -403,9 +428,9 @@ def test_a_full_disk_publishes_nothing(capturing, tmp_path):
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
     try:
-        result = capturing("large", "floats", "--roles", "weights")
+        result = capturing("large", "floats", "--roles", "activations")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     check_error(result, "cannot write", "nothing was published")
@@ -430,6 +455,25 @@ def test_ctrl_c_publishes_nothing(capturing, tmp_path):
     assert process.returncode == 130
     assert stderr == "Error: interrupted; nothing was published\n"
     assert not list(tmp_path.glob("mine/*"))
+
+
+def test_ctrl_c_while_hdf5_writes_is_not_lost(tmp_path, monkeypatch):
+    def interrupted(sink, data):
+        signal.raise_signal(signal.SIGINT)
+        return len(data)
+
+    model = nn.Sequential(nn.Identity())
+
+    def loop():
+        with tracegen.capture(model, tmp_path / "mine"):
+            monkeypatch.setattr(_Sink, "write", interrupted)
+            model(torch.randn(64, 64))
+
+    with pytest.raises(KeyboardInterrupt):
+        loop()
+    assert not hooks_of(model)
+    assert not list((tmp_path / "mine").iterdir())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def safetensors(header, data=b""):
@@ -488,6 +532,9 @@ def test_bad_weights_through_the_command(call, tmp_path):
     (tmp_path / "net.safetensors").write_bytes(BAD_FILES["truncated"])
     arguments = ("tracegen", "capture", "--out", "mine", "--weights")
     check_error(call(*arguments, "net.safetensors"), "net.safetensors", "damaged", "47 bytes")
+    (tmp_path / "whole.safetensors").write_bytes(safetensors({"fc": ROW}, WEIGHTS.tobytes()))
+    result = call(*arguments, "whole.safetensors", "--layers", "o*")
+    check_error(result, "no layer matches 'o*'; legal are fc")
     check_error(call(*arguments, "net.onnx"), "'.onnx'", ".safetensors, .pt, .pth")
     check_error(call(*arguments, "gone.safetensors"), "no such file")
     check_error(call("tracegen", "capture", "--out", "mine"), "--model", "--weights", code=2)
@@ -499,12 +546,12 @@ class Unpicklable:
         return (print, ("run",))
 
 
-def test_pt_files(call, tmp_path):
+def test_pt_files(tmp_path):
     weight = torch.randn(4, 4)
     torch.save({"model": {"a.weight": weight, "b.weight": weight}, "step": 3}, tmp_path / "net.pt")
-    result = call("tracegen", "capture", "--weights", "net.pt", "--out", "mine", "--layers", "model.*")
-    assert result.returncode == 0, result.stderr
-    assert "model.b.weight shares model.a.weight" in result.stderr
+    options = {"facts": Facts, "dry_run": False, "report": Silent()}
+    recorder = capture_file(tmp_path / "net.pt", tmp_path / "mine", layers=("model.*",), **options)
+    assert recorder.notes == ["model.b.weight shares model.a.weight"]
     np.testing.assert_array_equal(traces_of(tmp_path / "mine")["weights/model.a"], weight.numpy())
 
 
