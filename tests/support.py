@@ -7,6 +7,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+from tracegen.corpus import Corpus
 from tracegen.writing import CorpusWriter
 
 REPOSITORY = Path(__file__).parents[1]
@@ -46,6 +47,12 @@ def write_corpus(folder, name="sample"):
         model.add_score(dtype="float32", sparsity=0.0, value=98.5)
         model.add_checkpoint(0.0, {"fc1.weight": sample_traces()[0][0], "fc1.bias": np.zeros(64, np.float32)})
     return folder
+
+
+def traces_of(folder):
+    with Corpus.open(folder) as corpus:
+        assert {problem for _, problem in corpus.verify()} == {None}
+        return {f"{trace.role}/{trace.layer}": corpus.read(trace) for trace in corpus.traces}
 
 
 def command(*arguments):

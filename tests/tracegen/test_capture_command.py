@@ -1,0 +1,328 @@
+import json
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import ml_dtypes
+import numpy as np
+import pytest
+from support import command, environment, traces_of
+
+torch = pytest.importorskip("torch")
+
+from tracegen.corpus import CorpusError  # noqa: E402 - only where torch is
+from tracegen.hooking import CAPTURED_ROLES, Selection  # noqa: E402
+from tracegen.recording import Facts  # noqa: E402
+from tracegen.usercode import UserCode, capture_run  # noqa: E402
+from tracegen.weightfiles import capture_file, read_header  # noqa: E402
+
+MODULE = """
+import time
+import torch
+from torch import nn
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(10, 8)
+        self.lstm = nn.LSTM(8, 8)
+        self.head = nn.Linear(8, 10, bias=False)
+        self.head.weight = self.embed.weight
+        self.shape = Shape()
+        self.many = Many()
+    def forward(self, tokens, scale=1.0):
+        values, _ = self.lstm(self.embed(tokens))
+        self.shape(values)
+        return self.many(self.head(values) * scale)
+
+class Shape(nn.Module):
+    def forward(self, values):
+        return tuple(values.shape)
+
+class Many(nn.Module):
+    def forward(self, values):
+        numbers = {"best": values.argmax(-1), "half": values.half(), "bf 16": values.bfloat16()}
+        return {**numbers, "mask": values > 0, "sum": values.sum(), "none": None}
+
+class Slow(nn.Sequential):
+    def forward(self, values):
+        print("passing", flush=True)
+        time.sleep(60)
+
+def odd(): return Odd()
+def plain(): return nn.Sequential(nn.Linear(64, 64), nn.ReLU())
+def large(): return nn.Sequential(nn.Linear(64, 4096))
+def slow(): return Slow(nn.Linear(64, 64))
+def nothing(): return 3
+def tokens(): return [{"tokens": torch.arange(6).reshape(3, 2), "scale": 2.0}]
+def floats(): return (torch.randn(4, 64) for _ in range(2))
+def nans(): return [torch.full((4, 64), float("nan"))]
+def wrong(): return [torch.randn(4, 63)]
+def no_batches(): return []
+def pairs(): return [(torch.randn(4, 64), None)]
+def first(outputs, targets): return outputs[0]
+def mean(outputs, targets): return outputs.mean()
+"""
+
+
+@pytest.fixture
+def capturing(call, tmp_path):
+    """`capturing("plain", "floats")` runs the command on functions of the module `own`."""
+    (tmp_path / "own.py").write_text(MODULE)
+
+    def capturing(model, data, *options):
+        pair = ("--model", f"own:{model}", "--data", f"own:{data}")
+        return call("tracegen", "capture", *pair, "--out", "mine", *options)
+
+    return capturing
+
+
+def check_error(result, *parts, code=1):
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+    for part in parts:
+        assert part in result.stderr.splitlines()[-1]
+
+
+def test_odd_outputs_and_shared_weights(capturing, tmp_path):
+    result = capturing("odd", "tokens")
+    assert result.returncode == 0, result.stderr
+    for note in (
+        "layer shape skipped: its output is of type tuple, no tensor",
+        "activations/many.mask skipped: bool",
+        "activations/many.sum skipped: shape ()",
+        "head.weight shares embed.weight",
+    ):
+        assert note in result.stderr
+    traces = traces_of(tmp_path / "mine")
+    assert {name for name in traces if name.startswith("activations")} == {
+        *("activations/embed", "activations/head", "activations/lstm.0", "activations/lstm.1.0"),
+        *("activations/lstm.1.1", "activations/many.best", "activations/many.half", "activations/many.bf_16"),
+    }
+    assert traces["activations/many.best"].dtype == np.int64
+    assert "weights/head" not in traces
+
+
+def test_dry_run_and_a_folder_that_holds_a_corpus(call, tmp_path):
+    (tmp_path / "net.safetensors").write_bytes(safetensors({"fc.weight": ROW}, WEIGHTS.tobytes()))
+    arguments = ("tracegen", "capture", "--weights", "net.safetensors", "--out", "mine")
+    result = call(*arguments, "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "weights/fc  float32  3x4  48 bytes" in result.stdout
+    assert "1 traces, 0.0 MiB raw; a dry run, nothing was written" in result.stdout
+    assert not (tmp_path / "mine").exists()
+    assert call(*arguments).returncode == 0
+    before = (tmp_path / "mine" / "manifest.json").read_bytes()
+    for options in ((), ("--dry-run",)):
+        check_error(call(*arguments, *options), "holds a corpus already", "--out")
+    assert (tmp_path / "mine" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("plain", "wrong"), ("the model, batch 1, raised RuntimeError: mat1 and mat2",)),
+        (("plain", "nans"), ("activations/0: 256 of 256 values are NaN", "--allow-nonfinite")),
+    ],
+)
+def test_bad_input(capturing, tmp_path, arguments, parts):
+    check_error(capturing(*arguments), *parts)
+    assert not list(tmp_path.glob("mine/*"))
+
+
+class Silent:
+    def start(self, what, steps):
+        pass
+
+    def step(self):
+        pass
+
+    def note(self, text):
+        pass
+
+
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    """`running(("plain", "floats"), roles)` is the command in this process."""
+    (tmp_path / "own.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+
+    def running(code, *roles, dry_run=False):
+        return capture_run(
+            UserCode(*(spec if ":" in spec else f"own:{spec}" for spec in code)),
+            tmp_path / "mine",
+            selection=Selection(roles=roles, steps=3),
+            facts=Facts,
+            dry_run=dry_run,
+            report=Silent(),
+        )
+
+    return running
+
+
+def test_a_dry_run_says_what_a_run_writes(running, tmp_path):
+    code = ("plain", "pairs", "mean")
+    dry = running(code, *CAPTURED_ROLES, dry_run=True)
+    assert not (tmp_path / "mine").exists()
+    recorder = running(code, *CAPTURED_ROLES)
+    assert dry.rows == recorder.rows
+    assert recorder.notes == ["own:pairs gave 1 of 3 batches"]
+    assert set(traces_of(tmp_path / "mine")) == {row.path for row in dry.rows}
+    assert {row.path.split("/")[0] for row in dry.rows} == set(CAPTURED_ROLES)
+
+
+@pytest.mark.parametrize(
+    ("code", "roles", "message"),
+    [
+        (("plain", "flaots"), (), "no function 'flaots' in own; did you mean 'floats'"),
+        (("plain", "no_batches"), (), "own:no_batches gave no batch"),
+        (("nothing", "floats"), (), "own:nothing returned int, no torch.nn.Module"),
+        (("plain", "nothing"), (), "own:nothing raised TypeError: 'int' object is not iterable"),
+        (("plain", "floats"), ("errors",), "role 'errors' needs a backward pass: give --loss"),
+        (("plain", "floats", "nothing"), (), "batch 1 is no .inputs, targets., which --loss needs: Tensor"),
+        (("plain", "pairs", "first"), (), "the loss of batch 1 is no scalar tensor with a gradient"),
+        (("plain", "pairs", "nothing"), (), "the loss, batch 1, raised TypeError"),
+        (("gone.module:make", "floats"), (), "importing gone.module raised ModuleNotFoundError"),
+        (("broken:make", "floats"), (), "importing broken raised SyntaxError"),
+        (("leaving:make", "floats"), (), "importing leaving ended the program with 3"),
+        ((":make", "floats"), (), "--model ':make' must be package.module:function"),
+    ],
+)
+def test_bad_code_of_the_user(running, tmp_path, code, roles, message):
+    (tmp_path / "broken.py").write_text("def make(:")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)")
+    with pytest.raises(CorpusError, match=message):
+        running(code, *roles or ("weights",))
+    assert not list(tmp_path.glob("mine/*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits and signals as POSIX has them")
+def test_a_full_disk_publishes_nothing(capturing, tmp_path):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+    try:
+        result = capturing("large", "floats", "--roles", "activations")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    check_error(result, "cannot write", "nothing was published")
+    assert not list(tmp_path.glob("mine/*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits and signals as POSIX has them")
+def test_ctrl_c_publishes_nothing(capturing, tmp_path):
+    arguments = ("--model", "own:slow", "--data", "own:floats", "--out", "mine")
+    process = subprocess.Popen(
+        command("tracegen", "capture", *arguments),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "passing\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "Error: interrupted; nothing was published\n"
+    assert not list(tmp_path.glob("mine/*"))
+
+
+def safetensors(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+WEIGHTS = np.arange(12, dtype=np.float32)
+ROW = {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}
+
+
+def test_safetensors(call, tmp_path):
+    header = {
+        "__metadata__": {"format": "pt"},
+        "fc.weight": ROW,
+        "fc.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [48, 52]},
+        "mask": {"dtype": "BOOL", "shape": [4], "data_offsets": [52, 56]},
+    }
+    (tmp_path / "net.safetensors").write_bytes(
+        safetensors(header, WEIGHTS.tobytes() + b"\x80\x3f" * 2 + bytes(4))
+    )
+    arguments = ("capture", "--weights", "net.safetensors", "--out", "mine", "--max-bytes", "32")
+    result = call("tracegen", *arguments)
+    assert result.returncode == 0, result.stderr
+    assert "weights/mask skipped: BOOL" in result.stderr
+    traces = traces_of(tmp_path / "mine")
+    np.testing.assert_array_equal(traces["weights/fc"], WEIGHTS.reshape(3, 4)[:2])
+    np.testing.assert_array_equal(traces["weights/fc.bias"], np.ones(2, ml_dtypes.bfloat16))
+
+
+BAD_FILES = {
+    "empty": b"",
+    "no JSON": safetensors(b"{"),
+    "no object": safetensors([1]),
+    "deep": safetensors(b"[" * 100_000),
+    "header past the end": struct.pack("<Q", 1 << 62) + b"{}",
+    "no tensors": safetensors({}),
+    "truncated": safetensors({"w": ROW}, bytes(47)),
+    "shape of another size": safetensors({"w": {**ROW, "shape": [1 << 40, 4]}}, bytes(48)),
+    "negative shape": safetensors({"w": {**ROW, "shape": [-3, -4]}}, bytes(48)),
+    "shape of strings": safetensors({"w": {**ROW, "shape": ["3", 4]}}, bytes(48)),
+    "offsets missing": safetensors({"w": {"dtype": "F32", "shape": [1]}}, bytes(48)),
+    "offsets backwards": safetensors({"w": {**ROW, "data_offsets": [48, 0]}}, bytes(48)),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_damaged_safetensors(tmp_path, case):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(BAD_FILES[case])
+    with path.open("rb") as file, pytest.raises(CorpusError, match=r"net\.safetensors"):
+        read_header(file, path)
+
+
+def test_bad_weights_through_the_command(call, tmp_path):
+    (tmp_path / "net.safetensors").write_bytes(BAD_FILES["truncated"])
+    arguments = ("tracegen", "capture", "--out", "mine", "--weights")
+    check_error(call(*arguments, "net.safetensors"), "net.safetensors", "damaged", "47 bytes")
+    (tmp_path / "whole.safetensors").write_bytes(safetensors({"fc": ROW}, WEIGHTS.tobytes()))
+    result = call(*arguments, "whole.safetensors", "--layers", "o*")
+    check_error(result, "no layer matches 'o*'; legal are fc")
+    check_error(call(*arguments, "net.onnx"), "'.onnx'", ".safetensors, .pt, .pth")
+    check_error(call(*arguments, "gone.safetensors"), "no such file")
+    check_error(call("tracegen", "capture", "--out", "mine"), "--model", "--weights", code=2)
+    assert not list(tmp_path.glob("mine/*"))
+
+
+class Unpicklable:
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+def test_pt_files(tmp_path):
+    weight = torch.randn(4, 4)
+    torch.save({"model": {"a.weight": weight, "b.weight": weight}, "step": 3}, tmp_path / "net.pt")
+    options = {"facts": Facts, "dry_run": False, "report": Silent()}
+    recorder = capture_file(tmp_path / "net.pt", tmp_path / "mine", layers=("model.*",), **options)
+    assert recorder.notes == ["model.b.weight shares model.a.weight"]
+    np.testing.assert_array_equal(traces_of(tmp_path / "mine")["weights/model.a"], weight.numpy())
+
+
+@pytest.mark.parametrize("damage", ["pickle", "noise", "truncated", "no tensor"])
+def test_bad_pt_files(tmp_path, capsys, damage):
+    path = tmp_path / "bad.pt"
+    torch.save({"pickle": Unpicklable(), "no tensor": {"step": 3}}.get(damage, torch.ones(999)), path)
+    if damage == "noise":
+        path.write_bytes(b"noise")
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-500])
+    options = {"layers": ("*",), "facts": Facts, "dry_run": False, "report": Silent()}
+    with pytest.raises(CorpusError, match=r"bad\.pt holds no"):
+        capture_file(path, tmp_path / "mine", **options)
+    assert "run" not in capsys.readouterr().out
+    assert not list(tmp_path.glob("mine/*"))
