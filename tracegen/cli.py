@@ -84,7 +84,14 @@ main.add_command(capture)
 
 
 @main.command()
-@click.option("--tier", type=click.Choice(["tiny", "standard"]), default="standard", show_default=True)
+@click.option(
+    "--tier",
+    type=click.Choice(["tiny", "standard", "full"]),
+    default="standard",
+    show_default=True,
+    help="tiny: one model, barely trained. standard: the five models of the committed corpus. full: every "
+    "model of the zoo, not committed; trains for about an hour on one core unless checkpoints are given.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
 )
@@ -93,7 +100,7 @@ main.add_command(capture)
     "--checkpoints",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Take trained tensors from this corpus (repeatable; for standard, traces/ where there is one).",
+    help="Take trained tensors from this corpus (repeatable; traces/ where there is one, but for tiny).",
 )
 @click.option("--retrain", is_flag=True, help="Train everything anew, whatever checkpoints there are.")
 def build(
@@ -104,7 +111,7 @@ def build(
     from tracegen.build import build as build_corpus  # needs torch
 
     # The tiny tier trains its own in seconds: longer trained tensors would make its card untrue.
-    if not checkpoints and tier == "standard" and (DEFAULT_CORPUS / MANIFEST).is_file():
+    if not checkpoints and tier != "tiny" and (DEFAULT_CORPUS / MANIFEST).is_file():
         checkpoints = (DEFAULT_CORPUS,)
     with progress_bar() as bar:
         corpus = build_corpus(

@@ -16,7 +16,7 @@ MIN_VALUES = 2048
 
 
 def is_prunable(name: str, shape: tuple[int, ...]) -> bool:
-    """Whether the parameter is pruned: the matrices of convolutions, linear and LSTM layers.
+    """Whether the parameter is pruned: the matrices of convolutions, linear and recurrent layers.
 
     Biases and norms (vectors), embeddings (one row per symbol, not a product's operand) and matrices of fewer
     than MIN_VALUES values are not.

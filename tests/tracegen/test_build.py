@@ -8,8 +8,9 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("PIL")
 
-from tracegen.build import build
+from tracegen.build import TIERS, build
 from tracegen.corpus import Corpus, CorpusError
+from tracegen.models import RECIPES
 from tracegen.pruning import LEVELS
 
 
@@ -112,6 +113,13 @@ def test_damaged_checkpoints_are_refused(tiny, tmp_path):
         build_tiny(tmp_path / "new", checkpoints=[tmp_path / "copy"])
 
 
+def test_the_tiers():
+    assert TIERS["standard"].models == ("lenet300", "lenet5", "resnet20", "dncnn", "lstm")
+    assert TIERS["full"].models == tuple(RECIPES)
+    for recipe in RECIPES.values():
+        assert [TIERS["full"].schedule(recipe, level) for level in (0, 1)] == [recipe.dense, recipe.finetune]
+
+
 def test_the_committed_corpus_is_whole():
     root = REPOSITORY / "traces"
     if not (root / "manifest.json").exists():
@@ -121,6 +129,7 @@ def test_the_committed_corpus_is_whole():
         assert all(16 << 10 <= t.raw_bytes <= 1 << 20 for t in corpus.traces)
         cells = {(t.model, t.role, t.dtype, t.sparsity) for t in corpus.traces}
         assert len(cells) == 5 * 3 * 3 * len(LEVELS)
+        assert tuple(corpus.models) == TIERS["standard"].models
         for info in corpus.models.values():
             assert len(info.scores) == 3 * len(LEVELS)
             assert info.checkpoints == LEVELS

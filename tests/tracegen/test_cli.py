@@ -71,7 +71,7 @@ def test_unknown_names(call, corpus_folder, arguments, parts):
 def test_usage_errors_are_one_line(call):
     check_error(call("tracegen", "lits"), "'lits'", "list", code=2)
     check_error(call("tracegen", "list", "--sparsity", "2"), "2.0", "0<=x<=1", code=2)
-    check_error(call("tracegen", "build", "--tier", "large", "--out", "x"), "'tiny', 'standard'", code=2)
+    check_error(call("tracegen", "build", "--tier", "large", "--out", "x"), "'standard', 'full'", code=2)
     check_error(call("tracegen", "list"), "no corpus at traces")
 
 

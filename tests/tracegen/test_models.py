@@ -7,8 +7,9 @@ pytest.importorskip("PIL")
 
 from tracegen.capturing import capture  # noqa: E402 - only where torch is
 from tracegen.models import RECIPES  # noqa: E402
+from tracegen.models.gru import GRULayer  # noqa: E402
 from tracegen.models.lstm import LSTMLayer  # noqa: E402
-from tracegen.precision import make_variant  # noqa: E402
+from tracegen.precision import make_variant, outputs_of  # noqa: E402
 from tracegen.training import batch_rng, reproducible  # noqa: E402
 
 KIB = 1 << 10
@@ -41,13 +42,73 @@ def test_every_trace_has_16_kib_to_1_mib_in_every_precision(recipe):
             assert 16 * KIB <= trace.array.nbytes <= 256 * KIB, (trace.role, trace.layer)
 
 
+def assert_same_as_torch(ours, theirs, hidden_bias):
+    with torch.no_grad():
+        ours.bias.uniform_(-1, 1)
+        theirs.weight_ih_l0.copy_(ours.weight_ih)
+        theirs.weight_hh_l0.copy_(ours.weight_hh)
+        theirs.bias_ih_l0.copy_(ours.bias)
+        theirs.bias_hh_l0.zero_()
+        theirs.bias_hh_l0[-len(hidden_bias) :] = hidden_bias
+        sequence = torch.randn(3, 11, 5)
+        torch.testing.assert_close(ours(sequence), theirs(sequence)[0])
+
+
 def test_our_lstm_layer_is_torchs():
     with reproducible():
-        ours, theirs = LSTMLayer(5, 7), torch.nn.LSTM(5, 7, batch_first=True)
+        assert_same_as_torch(LSTMLayer(5, 7), torch.nn.LSTM(5, 7, batch_first=True), torch.zeros(7))
+
+
+def test_our_gru_layer_is_torchs():
+    with reproducible():
+        ours = GRULayer(5, 7)
         with torch.no_grad():
-            theirs.weight_ih_l0.copy_(ours.weight_ih)
-            theirs.weight_hh_l0.copy_(ours.weight_hh)
-            theirs.bias_ih_l0.copy_(ours.bias)
-            theirs.bias_hh_l0.zero_()
-            sequence = torch.randn(3, 11, 5)
-            torch.testing.assert_close(ours(sequence), theirs(sequence)[0])
+            ours.bias_hn.uniform_(-1, 1)
+        assert_same_as_torch(ours, torch.nn.GRU(5, 7, batch_first=True), ours.bias_hn.detach())
+
+
+def test_the_forget_gate_of_an_lstm_starts_open():
+    bias = LSTMLayer(5, 7).bias
+    assert bias.tolist() == [0.0] * 7 + [1.0] * 7 + [0.0] * 14
+
+
+def test_a_later_byte_never_changes_what_the_gpt_said_before():
+    recipe = RECIPES["gpt"]
+    with reproducible(), torch.no_grad():
+        model = recipe.make_model().eval()
+        text = recipe.probe(1)
+        logits = model(text)
+        for position in (1, 64, 127):
+            changed = text.clone()
+            changed[0, position] ^= 1
+            difference = (model(changed) - logits).abs().amax(2)[0]
+            assert difference[:position].max() == 0
+            assert difference[position] > 0
+            assert difference[-1] > 0, "the last byte sees all before it"
+
+
+def test_attention_probabilities_are_a_distribution_over_the_bytes_so_far():
+    recipe, site, seen = RECIPES["gpt"], "blocks.2.attention.probabilities", []
+    with reproducible(), torch.no_grad():
+        model = recipe.make_model().eval()
+        with outputs_of(model, [site], lambda _, values: seen.append(values)):
+            model(recipe.probe(1))
+    (probabilities,) = seen
+    assert probabilities.shape == (1, 4, 128, 128)
+    torch.testing.assert_close(probabilities.sum(3), torch.ones(1, 4, 128))
+    assert torch.count_nonzero(probabilities.triu(1)) == 0
+
+
+def test_the_depthwise_convolutions_of_a_mobilenet_see_one_channel_each():
+    model = RECIPES["mobilenetv2"].make_model()
+    for block in model.blocks:
+        depthwise = block.depthwise
+        channels = block.expand.out_channels
+        assert depthwise.groups == channels
+        assert tuple(depthwise.weight.shape) == (channels, 1, 3, 3)
+    assert [block.has_shortcut for block in model.blocks] == [False, True] * 3
+
+
+def test_several_layers_of_the_vgg_fill_a_trace_in_int8():
+    sizes = [p.numel() for name, p in RECIPES["vgg"].make_model().named_parameters() if "conv" in name]
+    assert sum(size >= 16 * KIB for size in sizes) >= 4

@@ -1,4 +1,4 @@
-"""What the three digit classifiers share: data, loss and accuracy."""
+"""What the digit classifiers share: data, loss and accuracy."""
 
 from __future__ import annotations
 

@@ -1,0 +1,60 @@
+"""What the byte-level language models share: the text, its windows, loss and score."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tracegen import datasets
+from tracegen.models.recipe import Batch, Recipe, predict
+
+SYMBOLS = 256
+
+
+class TextRecipe(Recipe):
+    """A language model of Python's language reference, byte by byte.
+
+    Class attributes: `train_bytes`, `test_bytes`, `probe_bytes`, the windows that it is trained, judged and
+    traced on.
+    """
+
+    metric: ClassVar = "bits_per_byte"
+    higher_is_better: ClassVar = False
+    origin: ClassVar = datasets.TEXT_ORIGIN
+    licence: ClassVar = datasets.TEXT_LICENCE
+    train_bytes: ClassVar[int]
+    test_bytes: ClassVar[int]
+    probe_bytes: ClassVar[int]
+
+    def training_batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Windows of `train_bytes` and the same, one byte later: int64 (size, train_bytes) both."""
+        text = datasets.text()[0]
+        starts = rng.integers(0, len(text) - self.train_bytes, size)
+        rows = np.stack([text[s : s + self.train_bytes + 1] for s in starts])
+        windows = torch.from_numpy(rows.astype(np.int64))
+        return windows[:, :-1], windows[:, 1:]
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of the next byte, in nats: logits (N, T, 256) and bytes (N, T)."""
+        return nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())
+
+    def evaluate(self, model: nn.Module) -> float:
+        """Bits per byte over the held-out text, in windows of `test_bytes`, each from an empty context."""
+        windows = _held_out(self.test_bytes)
+        return self.loss(predict(model, windows[:, :-1]), windows[:, 1:]).item() / math.log(2)
+
+    def probe(self, size: int) -> Tensor:
+        """The first `size` windows of `probe_bytes` held-out bytes."""
+        return _held_out(self.probe_bytes)[:size, :-1]
+
+
+def _held_out(n_bytes: int) -> Tensor:
+    """The held-out text in windows of n_bytes, each with the byte that follows: int64 (N, n_bytes + 1)."""
+    text = datasets.text()[1]
+    count = (len(text) - 1) // n_bytes
+    windows = [text[i * n_bytes : (i + 1) * n_bytes + 1] for i in range(count)]
+    return torch.from_numpy(np.stack(windows).astype(np.int64))
