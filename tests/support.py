@@ -44,8 +44,10 @@ def write_corpus(folder, name="sample"):
     ):
         for array, identity in sample_traces():
             model.add_trace(array, attributes={"scale": 0.5}, **identity)
-        model.add_score(dtype="float32", sparsity=0.0, value=98.5)
-        model.add_checkpoint(0.0, {"fc1.weight": sample_traces()[0][0], "fc1.bias": np.zeros(64, np.float32)})
+        model.add_score(precision="float32", value=98.5)
+        model.add_checkpoint(
+            "s0", {"fc1.weight": sample_traces()[0][0], "fc1.bias": np.zeros(64, np.float32)}
+        )
     return folder
 
 

@@ -1,16 +1,18 @@
 """The corpus format: one HDF5 file per model and a manifest of digests. Nothing else knows the layout.
 
-Layout of a corpus folder (schema version 1)::
+Layout of a corpus folder (schema version 2)::
 
     manifest.json              every trace with its SHA-256, every model with its scores
     <model>.h5
       attributes               schema, schema_version, model, title, metric, origin, licence, ...
-      /traces/<variant>        <variant> is "<dtype>-s<percent pruned>"; attribute `score`
-        /<role>/<layer>        the dataset; attributes dtype, sparsity, pruning, phase, sha256, ...
-      /checkpoints/s<percent>/<parameter>   the trained tensors, so that nobody has to retrain
+      /traces/<variant>        see `variant_name`; attribute `score`, and perhaps `logit_kl_bits`, ...
+        /<role>/<layer>        the dataset; attributes dtype, precision, sparsity, pruning, phase, sha256, ...
+      /checkpoints/<pruning>/<parameter>    the trained tensors, so that nobody has to retrain
 
-Types that HDF5 lacks (bfloat16, float8) are stored as unsigned words of the same width; the attribute
-`dtype` says what the bits mean. Only HDF5's built-in filters (shuffle, gzip) are used.
+A layer traced at a point of the training is `<layer>@start`, `@middle` or `@end`. Types that HDF5 lacks
+(bfloat16, float8) are stored as unsigned words of the same width; the attribute `dtype` says what the bits
+mean. Only HDF5's built-in filters (shuffle, gzip) are used. Version 1, without precision, kind, split and
+points, is still read.
 """
 
 from __future__ import annotations
@@ -30,18 +32,22 @@ import numpy.typing as npt
 from tensorcodecs.arrays import raw_bytes, resolve_dtype
 
 SCHEMA = "squeezemark-traces"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 TRACES = "/traces"
 CHECKPOINTS = "/checkpoints"
 ROLES = ("weights", "activations", "gradients", "errors", "updates", "kv")
-PHASES = ("inference", "training")
+POINTS = ("start", "middle", "end")
+PHASES = ("inference", "training", *(f"training-{point}" for point in POINTS))
+SPLITS = ("profile", "test", "control")
+"""Learned on, judged on, and neither: the untrained model is there to be compared with."""
 DTYPES = (
     *("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (64, 32, 16, 8)),
 )
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-IDENTITY = ("role", "layer", "dtype", "sparsity", "pruning", "phase", "sha256")
+IDENTITY_1 = ("role", "layer", "dtype", "sparsity", "pruning", "phase", "sha256")
+IDENTITY = (*IDENTITY_1, "precision", "kind", "split")
 
 Attribute = str | int | float | bool | list[Any]
 Array = npt.NDArray[Any]
@@ -55,9 +61,12 @@ class CorpusError(ValueError):
 class TraceInfo:
     """The identity of a trace: everything about it but its bits.
 
-    `sparsity` is the pruning target (0.9 = 90 % of the weights pruned), not the measured share of zeros.
-    `sha256` is over the little-endian C-order bytes. `attributes` holds what the maker added, such as
-    `scale` and `zero_point`.
+    `dtype` says what the stored words are, `precision` the number format of the model: packed 4-bit weights
+    are `uint8` words of precision `int4`. `kind` is what sort of tensor it is among those of its role, such
+    as relu, softmax or first-moment ("" = not said). `sparsity` is the pruning target (0.9 = 90 % of the
+    weights pruned), not the measured share of zeros. `sha256` is over the little-endian C-order bytes.
+    `attributes` holds what the maker added, such as `scale` and `zero_point`; arrays of them are in the HDF5
+    file alone (`Corpus.attributes`).
     """
 
     name: str
@@ -70,12 +79,20 @@ class TraceInfo:
     phase: str
     shape: tuple[int, ...]
     sha256: str
+    precision: str
+    kind: str = ""
+    split: str = "test"
     attributes: Mapping[str, Attribute] = field(default_factory=dict, hash=False)
+
+    @property
+    def variant(self) -> str:
+        """The model's variant, as `variant_name` gives it."""
+        return self.name.split("/")[1]
 
     @property
     def path(self) -> str:
         """The dataset's path inside the model's HDF5 file."""
-        return f"{TRACES}/{variant_name(self.dtype, self.sparsity)}/{self.role}/{self.layer}"
+        return f"{TRACES}/{self.name.partition('/')[2]}"
 
     @property
     def file(self) -> str:
@@ -95,7 +112,11 @@ class TraceInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A traced model: what it is, where it is from, and what each of its variants scores."""
+    """A traced model: what it is, where it is from, and what each of its variants scores.
+
+    `divergences` has, by variant, how far it is from the dense float32 model: `logit_kl_bits` (mean
+    Kullback-Leibler divergence of the predictions) and `flips_percent` (predictions that changed).
+    """
 
     name: str
     title: str
@@ -104,17 +125,28 @@ class ModelInfo:
     origin: str
     licence: str
     scores: Mapping[str, float] = field(default_factory=dict, hash=False)
-    checkpoints: tuple[float, ...] = ()
+    divergences: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+    checkpoints: tuple[str, ...] = ()
 
 
-def variant_name(dtype: str, sparsity: float) -> str:
-    """Name of a model's variant: `float32-s90` is float32, pruned to 90 %."""
-    return f"{dtype}-{sparsity_name(sparsity)}"
+def trace_name(model: str, variant: str, role: str, layer: str, phase: str) -> str:
+    """A trace's name; one of a training point says so: `lenet5/float32-s0/gradients/fc1@start`."""
+    _, _, point = phase.partition("-")
+    return f"{model}/{variant}/{role}/{layer}{'@' if point else ''}{point}"
 
 
-def sparsity_name(sparsity: float) -> str:
-    """`s90` for 0.9: the pruning level in percent."""
-    return f"s{round(sparsity * 100, 4):g}"
+def variant_name(precision: str, sparsity: float, pruning: str = "magnitude") -> str:
+    """Name of a model's variant: `float32-s90` is float32, magnitude-pruned to 90 %.
+
+    Another method stands before the level: `int8-block4x4-s80`.
+    """
+    return f"{precision}-{pruning_name(sparsity, pruning)}"
+
+
+def pruning_name(sparsity: float, pruning: str = "magnitude") -> str:
+    """`s90` for 90 % by magnitude, `block4x4-s80` for 80 % by another method, `s0` for none."""
+    level = f"s{round(sparsity * 100, 4):g}"
+    return level if pruning in ("magnitude", "none") else f"{pruning}-{level}"
 
 
 def corpus_digest(traces: tuple[TraceInfo, ...]) -> str:
@@ -144,6 +176,7 @@ class Corpus:
         self.version: str = header["version"]
         self.description: str = header["description"]
         self.digest: str = header["digest"]
+        self.schema_version: int = header["schema_version"]
         self.models = models
         self.traces = traces
         self._open_files: dict[str, h5py.File] = {}
@@ -164,15 +197,13 @@ class Corpus:
             )
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            if (data["schema"], data["schema_version"]) != (SCHEMA, SCHEMA_VERSION):
+            if data["schema"] != SCHEMA or data["schema_version"] not in range(1, SCHEMA_VERSION + 1):
                 raise CorpusError(
                     f"{path}: schema {data['schema']} {data['schema_version']}, "
-                    f"but this version reads {SCHEMA} {SCHEMA_VERSION}"
+                    f"but this version reads {SCHEMA} up to {SCHEMA_VERSION}"
                 )
-            models = {
-                m["name"]: ModelInfo(**{**m, "checkpoints": tuple(m["checkpoints"])}) for m in data["models"]
-            }
-            traces = tuple(_trace_from_row(row) for row in data["traces"])
+            models = {row["name"]: _model_from_row(row) for row in data["models"]}
+            traces = tuple(_trace_from_row(row, data["schema_version"]) for row in data["traces"])
             corpus = cls(root, data, models, traces)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise CorpusError(f"{path} is damaged: {type(error).__name__} {error}") from error
@@ -213,18 +244,30 @@ class Corpus:
             try:
                 self.read(trace)
                 stored = self._file(trace.file)[trace.path].attrs
-                wrong = [k for k in IDENTITY if stored.get(k) != getattr(trace, k)]
+                keys = IDENTITY_1 if self.schema_version == 1 else IDENTITY
+                wrong = [k for k in keys if stored.get(k) != getattr(trace, k)]
                 yield trace, f"attribute {wrong[0]} differs from the manifest's" if wrong else None
             except CorpusError as error:
                 yield trace, str(error)
 
-    def checkpoint(self, model: str, sparsity: float) -> dict[str, Array]:
-        """The trained tensors of a model at one pruning level; CorpusError where there are none."""
-        info = self.models.get(model)
-        if info is None or sparsity not in info.checkpoints:
-            raise CorpusError(f"{self.root} has no checkpoint of {model!r} at sparsity {sparsity}")
+    def attributes(self, trace: TraceInfo) -> dict[str, Any]:
+        """What the maker added, arrays such as one `scale` per row included; numpy arrays and scalars.
+
+        Raises CorpusError where the file or the dataset is missing or damaged.
+        """
         try:
-            group = self._file(f"{model}.h5")[f"{CHECKPOINTS}/{sparsity_name(sparsity)}"]
+            stored = self._file(trace.file)[trace.path].attrs
+            return {key: stored[key] for key in stored if key not in IDENTITY}
+        except (KeyError, OSError, RuntimeError) as error:
+            raise CorpusError(f"{self.root / trace.file}: cannot read {trace.path}: {error}") from error
+
+    def checkpoint(self, model: str, pruning: str) -> dict[str, Array]:
+        """The trained tensors of a model, pruned as `pruning_name` says; CorpusError where there are none."""
+        info = self.models.get(model)
+        if info is None or pruning not in info.checkpoints:
+            raise CorpusError(f"{self.root} has no checkpoint {pruning!r} of {model!r}")
+        try:
+            group = self._file(f"{model}.h5")[f"{CHECKPOINTS}/{pruning}"]
             return {name: np.asarray(dataset[()]) for name, dataset in group.items()}
         except (KeyError, OSError, RuntimeError) as error:
             raise CorpusError(f"{self.root / model}.h5: cannot read its checkpoint: {error}") from error
@@ -252,8 +295,15 @@ class Corpus:
         self.close()
 
 
-def _trace_from_row(row: Mapping[str, Any]) -> TraceInfo:
-    trace = TraceInfo(**{**row, "shape": tuple(row["shape"])})
+def _model_from_row(row: Mapping[str, Any]) -> ModelInfo:
+    # Version 1 has levels, such as 0.9, where version 2 has names.
+    names = (c if isinstance(c, str) else pruning_name(c) for c in row["checkpoints"])
+    return ModelInfo(**{**row, "checkpoints": tuple(names)})
+
+
+def _trace_from_row(row: Mapping[str, Any], schema_version: int) -> TraceInfo:
+    since_2 = {"precision": row["dtype"]} if schema_version == 1 else {}
+    trace = TraceInfo(**{**since_2, **row, "shape": tuple(row["shape"])})
     if not NAME_PATTERN.fullmatch(trace.model):  # it becomes a file's name
         raise CorpusError(f"model {trace.model!r} of {trace.name!r} is no legal name")
     return trace

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorcodecs.arrays import did_you_mean, dtype_name, resolve_dtype
-from tracegen.corpus import DTYPES, NAME_PATTERN, PHASES, ROLES, Corpus, CorpusError
+from tracegen.corpus import DTYPES, NAME_PATTERN, PHASES, ROLES, SPLITS, Corpus, CorpusError
 from tracegen.reporting import Report
 from tracegen.writing import CorpusWriter, ModelWriter
 
 Array = npt.NDArray[Any]
 
 REQUIRED_KEYS = ("file", "model", "role", "layer", "dtype")
-OPTIONAL_KEYS = ("sparsity", "pruning", "phase")
+OPTIONAL_KEYS = ("sparsity", "pruning", "phase", "precision", "kind", "split")
 VERSION = "1"
 
 
@@ -36,6 +36,9 @@ class Entry:
     sparsity: float = 0.0
     pruning: str | None = None
     phase: str = "inference"
+    precision: str | None = None
+    kind: str = ""
+    split: str = "test"
 
 
 def import_arrays(
@@ -51,8 +54,8 @@ def import_arrays(
     """Make a corpus in `out` of the arrays that `index` lists; returns it, opened.
 
     `index` holds a list of objects with the keys file (a `.npy` file, beside the index), model, role, layer,
-    dtype (float32, fp32, bf16, ...), and, where wanted, sparsity (0 to 1), pruning and phase. Types that
-    numpy lacks come as unsigned words: bfloat16 as uint16.
+    dtype (float32, fp32, bf16, ...), and, where wanted, sparsity (0 to 1), pruning, phase, precision, kind and
+    split. Types that numpy lacks come as unsigned words: bfloat16 as uint16.
 
     Raises CorpusError for everything that is wrong with the index or an array: among them empty arrays
     and, without `allow_nonfinite`, arrays with NaNs or infinities.
@@ -107,6 +110,7 @@ def _entry(where: str, row: object) -> Entry:
             raise CorpusError(f"{where}: {key} {row[key]!r} may hold letters, digits and _ . + - only")
     _choice(where, "role", row["role"], ROLES)
     _choice(where, "phase", row.get("phase", "inference"), PHASES)
+    _choice(where, "split", row.get("split", "test"), SPLITS)
     return Entry(where, **{**row, "dtype": _dtype(where, row["dtype"]), "sparsity": _sparsity(where, row)})
 
 
@@ -158,6 +162,9 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
             sparsity=entry.sparsity,
             pruning=entry.pruning,
             phase=entry.phase,
+            precision=entry.precision,
+            kind=entry.kind,
+            split=entry.split,
         )
     except CorpusError as error:
         raise CorpusError(f"{entry.where}: {error}") from error

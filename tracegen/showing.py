@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rich.table import Table
 
 from tensorcodecs.arrays import did_you_mean, dtype_name, resolve_dtype
-from tracegen.corpus import ROLES, Corpus, CorpusError, TraceInfo, variant_name
+from tracegen.corpus import ROLES, Corpus, CorpusError, TraceInfo
 
 _BINS = 16
 _BAR_COLUMNS = 40
@@ -81,7 +81,7 @@ def trace_facts(corpus: Corpus, trace: TraceInfo) -> list[tuple[str, str]]:
     """Everything `show` says about a trace before the histogram: pairs of a label and its text."""
     array = corpus.read(trace)
     info = corpus.models[trace.model]
-    score = info.scores.get(variant_name(trace.dtype, trace.sparsity))
+    score = info.scores.get(trace.variant)
     zeros = np.count_nonzero(array == 0) / array.size
     facts = [
         ("model", info.title),
@@ -97,7 +97,7 @@ def trace_facts(corpus: Corpus, trace: TraceInfo) -> list[tuple[str, str]]:
         ("origin", info.origin),
         ("licence", info.licence),
     ]
-    return facts + [(key, _short(value)) for key, value in trace.attributes.items()]
+    return facts + [(key, _short(value)) for key, value in corpus.attributes(trace).items()]
 
 
 def _range(array: npt.NDArray[Any]) -> list[tuple[str, str]]:
@@ -114,8 +114,8 @@ def _range(array: npt.NDArray[Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _short(value: object) -> str:
-    if not isinstance(value, list):
+def _short(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
         return str(value)
     shown = ", ".join(f"{number:.6g}" for number in value[:_SHOWN_NUMBERS])
     return f"[{shown}{', ...' if len(value) > _SHOWN_NUMBERS else ''}] ({len(value)} values)"

@@ -32,6 +32,7 @@ from tracegen.corpus import (
     ROLES,
     SCHEMA,
     SCHEMA_VERSION,
+    SPLITS,
     TRACES,
     Array,
     Attribute,
@@ -39,8 +40,8 @@ from tracegen.corpus import (
     ModelInfo,
     TraceInfo,
     corpus_digest,
-    sparsity_name,
     trace_digest,
+    trace_name,
     variant_name,
 )
 
@@ -137,7 +138,8 @@ class ModelWriter:
         self._sink = sink
         self.traces: list[TraceInfo] = []
         self.scores: dict[str, float] = {}
-        self.checkpoints: list[float] = []
+        self.divergences: dict[str, Mapping[str, float]] = {}
+        self.checkpoints: list[str] = []
         self._h5 = h5
         # Paths: a dataset that stays open would keep its last chunk in memory.
         self._stored: dict[tuple[str, tuple[int, ...], str], str] = {}
@@ -153,14 +155,17 @@ class ModelWriter:
         sparsity: float = 0.0,
         pruning: str | None = None,
         phase: str = "inference",
+        precision: str | None = None,
+        kind: str = "",
+        split: str = "test",
         attributes: Mapping[str, Any] | None = None,
     ) -> TraceInfo:
         """Store `array` whole, in its shape.
 
         `dtype` says what the bits mean where numpy cannot (uint16 words with dtype "bfloat16");
-        `pruning` is the method, by default "magnitude" where `sparsity` is above 0.
-        Raises CorpusError for an unknown role or dtype, a sparsity outside [0, 1], an empty array, or a
-        trace that is there already.
+        `pruning` is the method, by default "magnitude" where `sparsity` is above 0; `precision` is by default
+        the dtype. Raises CorpusError for an unknown role, dtype, phase or split, a sparsity outside [0, 1],
+        an empty array, or a trace that is there already.
         """
         array = _with_dtype(array, dtype)
         if array.size == 0:
@@ -168,42 +173,66 @@ class ModelWriter:
         if not 0.0 <= sparsity <= 1.0:
             raise CorpusError(f"sparsity {sparsity} of {role}/{layer} is not in [0, 1]")
         name = _one_of("dtype", dtype_name(array.dtype), DTYPES)
+        pruning = _check_name("pruning", pruning or ("magnitude" if sparsity else "none"))
+        precision = _check_name("precision", precision or name)
+        _one_of("role", role, ROLES)
+        _one_of("phase", phase, PHASES)
+        _check_name("layer", layer)
+        plain = {key: _plain(value) for key, value in (attributes or {}).items()}
         trace = TraceInfo(
-            name=f"{self.info.name}/{variant_name(name, sparsity)}/{role}/{layer}",
+            name=trace_name(self.info.name, variant_name(precision, sparsity, pruning), role, layer, phase),
             model=self.info.name,
-            role=_one_of("role", role, ROLES),
-            layer=_check_name("layer", layer),
+            role=role,
+            layer=layer,
             dtype=name,
             sparsity=float(sparsity),
-            pruning=pruning or ("magnitude" if sparsity else "none"),
-            phase=_one_of("phase", phase, PHASES),
+            pruning=pruning,
+            phase=phase,
             shape=tuple(array.shape),
             sha256=trace_digest(array),
-            attributes={key: _plain(value) for key, value in (attributes or {}).items()},
+            precision=precision,
+            kind=_check_name("kind", kind) if kind else "",
+            split=_one_of("split", split, SPLITS),
+            attributes={key: value for key, value in plain.items() if not isinstance(value, list)},
         )
         if trace.path in self._h5:
             raise CorpusError(f"trace {trace.name!r} is there twice")
         dataset = self._store(trace.path, array, trace.sha256)
         for key in IDENTITY:
             dataset.attrs[key] = getattr(trace, key)
-        for key, value in trace.attributes.items():
+        for key, value in (attributes or {}).items():
             dataset.attrs[key] = value
         self.traces.append(trace)
         return trace
 
     @_uninterrupted()
-    def add_score(self, *, dtype: str, sparsity: float, value: float) -> None:
-        """Store what the variant scores, in the model's metric, on held-out data."""
-        variant = variant_name(dtype_name(resolve_dtype(dtype)), sparsity)
+    def add_score(
+        self,
+        *,
+        precision: str,
+        value: float,
+        sparsity: float = 0.0,
+        pruning: str = "magnitude",
+        divergence: Mapping[str, float] | None = None,
+    ) -> None:
+        """Store what the variant scores, in the model's metric, on held-out data.
+
+        `divergence` is how far it is from the dense float32 model: see `ModelInfo`.
+        """
+        variant = variant_name(precision, sparsity, pruning)
         self.scores[variant] = float(value)
-        self._h5.require_group(f"{TRACES}/{variant}").attrs["score"] = float(value)
+        attributes = self._h5.require_group(f"{TRACES}/{variant}").attrs
+        attributes["score"] = float(value)
+        if divergence:
+            self.divergences[variant] = {key: float(number) for key, number in divergence.items()}
+            attributes.update(self.divergences[variant])
 
     @_uninterrupted()
-    def add_checkpoint(self, sparsity: float, tensors: Mapping[str, Array]) -> None:
-        """Store the trained tensors of one pruning level; those that are traces already are linked."""
+    def add_checkpoint(self, pruning: str, tensors: Mapping[str, Array]) -> None:
+        """Store the trained tensors, pruned as `pruning_name` says; those that are traces are linked."""
         for name, tensor in tensors.items():
-            self._store(f"{CHECKPOINTS}/{sparsity_name(sparsity)}/{name}", tensor, trace_digest(tensor))
-        self.checkpoints.append(float(sparsity))
+            self._store(f"{CHECKPOINTS}/{pruning}/{name}", tensor, trace_digest(tensor))
+        self.checkpoints.append(pruning)
 
     def _store(self, path: str, array: Array, sha256: str) -> h5py.Dataset:
         key = (dtype_name(array.dtype), tuple(array.shape), sha256)
@@ -229,7 +258,8 @@ class ModelWriter:
             self._h5.attrs["model" if key == "name" else key] = facts[key]
         self._h5.attrs["schema"] = SCHEMA
         self._h5.attrs["schema_version"] = SCHEMA_VERSION
-        return ModelInfo(**{**facts, "scores": dict(self.scores), "checkpoints": tuple(self.checkpoints)})
+        made = {"scores": dict(self.scores), "divergences": dict(self.divergences)}
+        return ModelInfo(**{**facts, **made, "checkpoints": tuple(self.checkpoints)})
 
 
 def _is_dense(words: Array) -> bool:
@@ -310,8 +340,7 @@ class CorpusWriter:
 
 
 def _row(trace: TraceInfo) -> dict[str, Any]:
-    row = asdict(trace)
-    return row if row["attributes"] else {k: v for k, v in row.items() if k != "attributes"}
+    return {key: value for key, value in asdict(trace).items() if key not in ("attributes", "kind") or value}
 
 
 def _plain(value: Any) -> Attribute:  # noqa: ANN401 - whatever the maker of a trace hands over

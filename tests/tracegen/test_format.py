@@ -28,7 +28,7 @@ def test_any_h5py_reads_the_files_and_finds_the_schema(corpus_folder):
     with h5py.File(corpus_folder / "net.h5") as file:
         assert dict(file.attrs) == {
             "schema": "squeezemark-traces",
-            "schema_version": 1,
+            "schema_version": 2,
             "model": "net",
             "title": "a net",
             "metric": "accuracy",
@@ -46,6 +46,9 @@ def test_any_h5py_reads_the_files_and_finds_the_schema(corpus_folder):
             "sparsity": 0.8,
             "pruning": "magnitude",
             "phase": "inference",
+            "precision": "float32",
+            "kind": "",
+            "split": "test",
             "sha256": hashlib.sha256(pruned[()].astype("<f4").tobytes()).hexdigest(),
             "scale": 0.5,
         }
@@ -56,13 +59,13 @@ def test_any_h5py_reads_the_files_and_finds_the_schema(corpus_folder):
 def test_checkpoints_link_what_is_a_trace_already(corpus_folder):
     with h5py.File(corpus_folder / "net.h5") as file:
         assert file["/checkpoints/s0/fc1.weight"] == file["/traces/float32-s0/weights/fc1"]
-    tensors = Corpus.open(corpus_folder).checkpoint("net", 0.0)
+    tensors = Corpus.open(corpus_folder).checkpoint("net", "s0")
     assert {name: tensor.shape for name, tensor in tensors.items()} == {
         "fc1.weight": (64, 64),
         "fc1.bias": (64,),
     }
-    with pytest.raises(CorpusError, match=r"no checkpoint of 'net' at sparsity 0\.5"):
-        Corpus.open(corpus_folder).checkpoint("net", 0.5)
+    with pytest.raises(CorpusError, match="no checkpoint 's50' of 'net'"):
+        Corpus.open(corpus_folder).checkpoint("net", "s50")
 
 
 def test_traces_come_back_in_their_shape_dtype_and_bits(corpus_folder):
@@ -139,7 +142,7 @@ def damaged(folder, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data.update(schema_version=2), "schema squeezemark-traces 2, but this version reads"),
+        (lambda data: data.update(schema_version=3), "schema squeezemark-traces 3, but this version reads"),
         (lambda data: data.pop("traces"), "is damaged: KeyError 'traces'"),
         (lambda data: data["traces"][0].update(sha256="0" * 64), "do not add up"),
         (lambda data: data["traces"][0].update(model="../../etc"), "is no legal name"),

@@ -91,7 +91,7 @@ def test_optional_keys_names_and_several_models(importing, tmp_path):
     corpus = Corpus.open(tmp_path / "mine")
     assert [trace.name for trace in corpus.traces] == [
         "net/float32-s0/gradients/fc1",
-        "other/float32-s75/weights/fc1",
+        "other/float32-random-s75/weights/fc1",
     ]
     assert [trace.phase for trace in corpus.traces] == ["training", "inference"]
     assert corpus.traces[1].pruning == "random"
