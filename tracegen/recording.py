@@ -26,13 +26,14 @@ _LISTED = 12
 
 @dataclass(frozen=True)
 class Captured:
-    """A trace before it is written; its dtype is the array's."""
+    """A trace before it is written; its dtype is the array's. `kind` is as in `tracegen.corpus.TraceInfo`."""
 
     array: Array
     role: str
     layer: str
     phase: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = ""
 
 
 @dataclass(frozen=True)
