@@ -15,10 +15,15 @@ from rich.console import Console
 from tracegen.capture_command import capture
 from tracegen.corpus import MANIFEST, Corpus, CorpusError
 from tracegen.importing import import_arrays
+from tracegen.plotting import check_plot, save_plot
 from tracegen.reporting import need, progress_bar, say_done
-from tracegen.showing import Filters, find, histogram_lines, select, trace_facts, trace_table
+from tracegen.showing import Filters, as_json, find, look_at, select, show_lines, trace_table
 
 DEFAULT_CORPUS = Path("traces")
+LISTED = (
+    *("name", "shape", "dtype", "raw_bytes", "sha256"),
+    *("precision", "sparsity", "pruning", "phase", "kind", "split"),
+)
 _PIPED_COLUMNS = 160
 _CTRL_C_EXIT = 130
 
@@ -159,23 +164,19 @@ def import_command(
 @click.option("--layer", help="Only layers that match this pattern, such as 'conv*'.")
 @click.option("--dtype", help="Only this dtype (float32 or fp32, ...).")
 @click.option("--sparsity", type=click.FloatRange(0, 1), help="Only this pruning level, such as 0.9.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line instead of a table.")
-def list_command(
-    corpus: Path,
-    model: str | None,
-    role: str | None,
-    layer: str | None,
-    dtype: str | None,
-    sparsity: float | None,
-    as_json: bool,
-) -> None:
+@click.option("--precision", help="Only this number format (float32, int8-affine, ...).")
+@click.option("--pruning", help="Only this pruning method (none, magnitude, 2of4, ...).")
+@click.option("--phase", help="Only this phase (inference, training, training-start, ...).")
+@click.option("--split", help="Only this split (profile, test or control).")
+@click.option("--kind", help="Only this kind of tensor (relu, softmax, ...).")
+@click.option("--json", "as_rows", is_flag=True, help="One JSON object per line instead of a table.")
+def list_command(corpus: Path, as_rows: bool, **filters: Any) -> None:  # noqa: ANN401 - as `Filters` has them
     """List the traces of a corpus."""
     with Corpus.open(corpus) as opened:
-        traces = select(opened, Filters(model, role, layer, dtype, sparsity))
-        if as_json:
+        traces = select(opened, Filters(**filters))
+        if as_rows:
             for trace in traces:
-                row = {key: getattr(trace, key) for key in ("name", "shape", "dtype", "raw_bytes", "sha256")}
-                click.echo(json.dumps(row))
+                click.echo(json.dumps({key: getattr(trace, key) for key in LISTED}))
             return
         _stdout().print(trace_table(traces))
         raw_mib = sum(trace.raw_bytes for trace in traces) / (1 << 20)
@@ -190,16 +191,23 @@ def _stdout() -> Console:
 @main.command()
 @click.argument("trace")
 @CORPUS_OPTION
-def show(trace: str, corpus: Path) -> None:
-    """Show one trace: shape, digest, statistics, its variant's score, a histogram."""
+@click.option("--json", "as_object", is_flag=True, help="One JSON object instead of text.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Save a picture too: .svg, .png or .html by its suffix."
+)
+def show(trace: str, corpus: Path, as_object: bool, plot: Path | None) -> None:
+    """Show one trace: identity, statistics, its variant's score, histograms of values, exponents and runs."""
+    if plot is not None:
+        check_plot(plot)
     with Corpus.open(corpus) as opened:
-        info = find(opened, trace)
-        click.echo(info.name)
-        for label, text in trace_facts(opened, info):
-            click.echo(f"  {label:<11} {text}")
-        bar = "#" if Console().options.ascii_only else "█"
-        for line in histogram_lines(opened.read(info, check=False), bar=bar):
-            click.echo(line)
+        shown = look_at(opened, find(opened, trace))
+    if plot is not None:
+        save_plot(shown, plot)
+    if as_object:
+        click.echo(json.dumps(as_json(shown)))
+        return
+    for line in show_lines(shown, bar="#" if Console().options.ascii_only else "█"):
+        click.echo(line)
 
 
 @main.command()

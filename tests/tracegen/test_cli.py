@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support import command, environment
 
+from tracegen.cli import LISTED
 from tracegen.corpus import Corpus
 
 WITHOUT_TORCH = """
@@ -45,13 +46,16 @@ def test_list(call, corpus_folder):
         (("--layer", "relu*"), 2),
         (("--model", "net"), 6),
         (("--role", "kv"), 0),
+        (("--precision", "bfloat16"), 1),
+        (("--pruning", "magnitude"), 1),
+        (("--phase", "training", "--split", "test"), 1),
     ],
 )
 def test_list_filters(call, corpus_folder, options, count):
     result = call("tracegen", "list", "--corpus", corpus_folder, "--json", *options)
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) == count
-    assert all(set(row) == {"name", "shape", "dtype", "raw_bytes", "sha256"} for row in rows)
+    assert all(set(row) == set(LISTED) for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,8 @@ def test_list_filters(call, corpus_folder, options, count):
         (("list", "--role", "weigths"), ("'weigths'", "did you mean 'weights'")),
         (("list", "--model", "nett"), ("'nett'", "did you mean 'net'")),
         (("list", "--dtype", "fp31"), ("'fp31'", "did you mean 'fp32'")),
+        (("list", "--pruning", "magnitud"), ("'magnitud'", "did you mean 'magnitude'")),
+        (("list", "--kind", "relu"), ("'relu'", "no trace here says its kind")),
         (("show", "net/float32-s0/weights/fc2"), ("did you mean 'net/float32-s0/weights/fc1'",)),
         (("show", "?"), ("'?'", "list")),
     ],
@@ -95,6 +101,17 @@ def test_show(call, corpus_folder):
         assert part in result.stdout
     dense = call("tracegen", "show", "net/float32-s0/weights/fc1", "--corpus", corpus_folder)
     assert "98.5000 accuracy" in dense.stdout
+
+
+def test_show_for_machines_and_as_a_picture(call, corpus_folder, tmp_path):
+    pytest.importorskip("vl_convert")
+    name = "net/float32-s80/weights/fc1"
+    result = call("tracegen", "show", name, "--corpus", corpus_folder, "--json", "--plot", "trace.svg")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["name"] == name
+    assert name in (tmp_path / "trace.svg").read_text(encoding="utf-8")
+    wrong = call("tracegen", "show", name, "--corpus", corpus_folder, "--plot", "trace.gif")
+    check_error(wrong, "'.gif'", ".svg, .png, .html")
 
 
 def test_verify(call, own_corpus):
