@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from tracegen.corpus import Corpus
+from tracegen.hubs import locate
 from tracegen.recording import DEFAULT_MAX_BYTES, Facts, Recorder
 from tracegen.reporting import need, progress_bar, say_done
-from tracegen.weightfiles import capture_file
+from tracegen.weightfiles import capture_weights
 
 
 @click.command()
@@ -17,13 +18,17 @@ from tracegen.weightfiles import capture_file
 @click.option("--data", metavar="MODULE:FUNCTION", help="Your function that returns batches for it.")
 @click.option("--loss", metavar="MODULE:FUNCTION", help="Batches are (inputs, targets): train on them.")
 @click.option(
-    "--weights", type=click.Path(path_type=Path), help="A .safetensors, .pt or .pth file, instead of a model."
+    "--weights",
+    metavar="PATH",
+    help="Instead of a model: a .safetensors, .pt, .pth or .bin file, a Hugging Face folder, or by name "
+    "hf:OWNER/NAME or torchvision:NAME, which are downloaded.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
 )
 @click.option("--layers", multiple=True, default=("*",), help="Only layers like 'conv*' (repeatable).")
-@click.option("--roles", help="Only these, with commas between: weights,activations,gradients,errors.")
+@click.option("--roles", help="Only these, with commas between: weights,activations,gradients,errors,kv.")
+@click.option("--inputs", is_flag=True, help="Capture the layers' inputs, too, as <layer>.input.")
 @click.option("--steps", default=1, show_default=True, help="Capture so many passes of each layer ...")
 @click.option("--every", default=1, show_default=True, help="... one in so many.")
 @click.option(
@@ -43,10 +48,11 @@ def capture(
     model: str | None,
     data: str | None,
     loss: str | None,
-    weights: Path | None,
+    weights: str | None,
     out: Path,
     layers: tuple[str, ...],
     roles: str | None,
+    inputs: bool,
     steps: int,
     every: int,
     max_bytes: int,
@@ -68,9 +74,20 @@ def capture(
     def facts(default_name: str) -> Facts:
         return Facts(model_name or default_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
 
+    weights_alone = not (model or data or loss or roles or inputs)
+    # Before there is a bar: while they download, the hubs' libraries show bars of their own.
+    located = locate(weights) if weights is not None and weights_alone else None
     with progress_bar() as bar:
-        if weights is not None and not (model or data or loss or roles):
-            recorder = capture_file(weights, out, layers=layers, facts=facts, dry_run=dry_run, report=bar)
+        if located is not None:
+            path, hub_name = located
+            recorder = capture_weights(
+                path,
+                out,
+                layers=layers,
+                facts=lambda default_name: facts(hub_name or default_name),
+                dry_run=dry_run,
+                report=bar,
+            )
         elif weights is None and model is not None and data is not None:
             need("capturing a model", "torch")
             from tracegen.hooking import CAPTURED_ROLES, Selection  # needs torch
@@ -81,13 +98,13 @@ def capture(
             recorder = capture_run(
                 UserCode(model, data, loss),
                 out,
-                selection=Selection(layers, chosen, steps, every),
+                selection=Selection(layers, chosen, steps, every, inputs),
                 facts=facts,
                 dry_run=dry_run,
                 report=bar,
             )
         else:
-            raise click.UsageError("give --model and --data, or --weights without --data, --loss and --roles")
+            raise click.UsageError("give --model and --data, or --weights alone")
         for note in recorder.notes:
             bar.note(note)
     _say_what_is_there(recorder, out, dry_run=dry_run)

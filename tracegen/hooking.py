@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ml_dtypes
 import numpy as np
@@ -17,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from tensorcodecs.arrays import did_you_mean
-from tracegen.corpus import CorpusError
+from tracegen.corpus import ROLES, CorpusError
 from tracegen.recording import (
     DEFAULT_MAX_BYTES,
+    Array,
     Captured,
     Facts,
     Recorder,
@@ -30,8 +32,20 @@ from tracegen.recording import (
 )
 
 CAPTURED_ROLES = ("weights", "activations", "gradients", "errors")
+"""What is captured by default; with an optimiser, `updates` too."""
 ROOT = "model"
 """The layer name of a model that is itself a single layer."""
+
+# By a module's class, the first that fits; any other kind is the class's own name.
+_KINDS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
+    ((nn.Linear,), "linear"),
+    ((nn.modules.conv._ConvNd,), "conv"),
+    ((nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase), "norm"),
+    ((nn.Embedding, nn.EmbeddingBag), "embedding"),
+    ((nn.RNNBase, nn.RNNCellBase), "recurrent"),
+)
+# By an optimiser's own key; any other kind is the key.
+_STATES = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
 
 # By a tensor's dtype: the words that torch hands to numpy, and what their bits mean.
 _DTYPES = {
@@ -46,6 +60,14 @@ _DTYPES = {
     torch.float8_e4m3fn: (torch.uint8, np.dtype(ml_dtypes.float8_e4m3fn)),
     torch.float8_e5m2: (torch.uint8, np.dtype(ml_dtypes.float8_e5m2)),
 }
+# What can be subtracted without a detour.
+_SUBTRACTED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_STEP = "optimiser's step"
+_CAUSES = {
+    **dict.fromkeys(("activations", "kv"), "forward pass"),
+    **dict.fromkeys(("errors", "gradients"), "backward pass"),
+    "updates": _STEP,
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +78,15 @@ class Selection:
     roles: tuple[str, ...] = CAPTURED_ROLES
     steps: int = 1
     every: int = 1
+    inputs: bool = False
 
     def __post_init__(self) -> None:
         """Raises CorpusError naming the legal values."""
         for role in self.roles:
-            if role not in CAPTURED_ROLES:
-                raise CorpusError(f"no role {role!r} to capture{did_you_mean(role, CAPTURED_ROLES)}")
+            if role not in ROLES:
+                raise CorpusError(f"no role {role!r} to capture{did_you_mean(role, ROLES)}")
+        if self.inputs and "activations" not in self.roles:
+            raise CorpusError("inputs are activations: add 'activations' to the roles")
         for what, value in (("steps", self.steps), ("every", self.every)):
             if value < 1:
                 raise CorpusError(f"{what} {value} is not at least 1")
@@ -84,9 +109,11 @@ def capture(
     out: str | Path,
     *,
     layers: str | Sequence[str] = "*",
-    roles: Sequence[str] = CAPTURED_ROLES,
+    roles: Sequence[str] | None = None,
     steps: int = 1,
     every: int = 1,
+    inputs: bool = False,
+    optimiser: torch.optim.Optimizer | None = None,
     max_bytes: int = DEFAULT_MAX_BYTES,
     model_name: str | None = None,
     name: str = "captured",
@@ -102,10 +129,14 @@ def capture(
     of the block, the parameters (`weights`), each in its own dtype and shape. The model's own results stay
     the same to the bit.
 
+    With an `optimiser`, also its state of the layers' parameters at the end of the block, and what a step
+    adds to each of them (`updates`); with `inputs`, the layers' inputs among the activations; with the role
+    `kv`, the keys and values in the caches that the model or a layer returns.
+
     `layers` are patterns of the names in `model.named_modules()`; layers are the modules that have no
     children or own parameters, and any other module only by its exact name. Of each layer the first pass is
-    captured, of each parameter the first backward pass; with `steps` and `every` the passes 1,
-    1 + every, ... until there are `steps` of them, with the suffix `.step<pass>` to their names.
+    captured, of each parameter the first backward pass and optimiser's step; with `steps` and `every` the
+    passes 1, 1 + every, ... until there are `steps` of them, with the suffix `.step<pass>` to their names.
     `max_bytes` cuts each trace along its leading axis. `sparsity` (0 to 1) is the pruning target of the
     model; `name` is the corpus's, `model_name` by default the class's.
 
@@ -114,11 +145,14 @@ def capture(
     that are not legal, for a pattern that matches no layer, where `out` holds a corpus already and,
     without `allow_nonfinite`, for NaNs and infinities.
     """
-    selection = Selection((layers,) if isinstance(layers, str) else tuple(layers), tuple(roles), steps, every)
+    if roles is None:
+        roles = CAPTURED_ROLES if optimiser is None else (*CAPTURED_ROLES, "updates")
+    patterns = (layers,) if isinstance(layers, str) else tuple(layers)
+    selection = Selection(patterns, tuple(roles), steps, every, inputs)
     facts = Facts(
         model_name or default_name(model), name, origin, licence, sparsity, max_bytes, allow_nonfinite
     )
-    with recording(Path(out), facts) as recorder, tapped(model, recorder, selection):
+    with recording(Path(out), facts) as recorder, tapped(model, recorder, selection, optimiser):
         yield recorder
 
 
@@ -128,23 +162,34 @@ def default_name(model: nn.Module) -> str:
 
 
 @contextlib.contextmanager
-def tapped(model: nn.Module, recorder: Recorder, selection: Selection) -> Iterator[None]:
-    """Inside the `with` block, what is selected goes to the recorder; at its end, the weights do.
+def tapped(
+    model: nn.Module,
+    recorder: Recorder,
+    selection: Selection,
+    optimiser: torch.optim.Optimizer | None = None,
+) -> Iterator[None]:
+    """Inside the `with` block, what is selected goes to the recorder; at its end, weights and state do.
 
     The hooks are removed however the block ends. An error of the recorder reaches the user's loop from
     within the pass; where the loop swallows it, it is raised again at the end of the block.
     """
-    taps = _Taps(model, recorder, selection)
-    try:
+    if "updates" in selection.roles and not isinstance(optimiser, torch.optim.Optimizer):
+        raise CorpusError("role 'updates' needs optimiser=, a torch.optim.Optimizer")
+    with contextlib.ExitStack() as stack:
+        taps = _Taps(model, recorder, selection)
+        stack.callback(taps.remove)
         taps.place()
+        if optimiser is not None and "updates" in selection.roles:
+            taps.follow(optimiser, stack.enter_context(tempfile.TemporaryFile()))
         yield
-    finally:
         taps.remove()
-    if taps.error is not None:
-        raise taps.error
-    taps.note_silent()
-    if "weights" in selection.roles:
-        record_weights(recorder, taps.parameters.items())
+        if taps.error is not None:
+            raise taps.error
+        if optimiser is not None and "updates" in selection.roles:
+            taps.record_state(optimiser)
+        taps.note_silent()
+        if "weights" in selection.roles:
+            record_weights(recorder, taps.parameters.items(), taps.kinds)
 
 
 class _Taps:
@@ -155,11 +200,13 @@ class _Taps:
         self._recorder = recorder
         self._selection = selection
         self.modules = _selected(model, selection.layers)
-        self.parameters = {
-            _joined(name, own): parameter
-            for name, module in self.modules.items()
-            for own, parameter in module.named_parameters(recurse=False)
-        }
+        self.parameters: dict[str, Tensor] = {}
+        self.kinds: dict[str, str] = {}
+        for name, module in self.modules.items():
+            for own, parameter in module.named_parameters(recurse=False):
+                self.parameters[_joined(name, own)] = parameter
+                self.kinds[_joined(name, own)] = kind_of(module)
+        self._model = model
         self._passes: Counter[str] = Counter()
         self._handles: list[Any] = []
 
@@ -170,10 +217,22 @@ class _Taps:
             for name, module in self.modules.items():
                 hook = partial(self._forward, name or ROOT)
                 self._handles.append(module.register_forward_hook(hook))
+        if self._selection.inputs:
+            for name, module in self.modules.items():
+                before = partial(self._input, name or ROOT)
+                self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+        if "kv" in roles:
+            for name, module in {"": self._model, **self.modules}.items():
+                self._handles.append(module.register_forward_hook(partial(self._caches, name)))
         if "gradients" in roles:
             for name, parameter in _distinct(self.parameters.items()):
                 if parameter.requires_grad and not is_lazy(parameter):
                     self._hook_tensor(parameter, partial(self._gradient, name))
+
+    def follow(self, optimiser: torch.optim.Optimizer, before: BinaryIO) -> None:
+        """Set the hooks around the optimiser's steps; `before` keeps what the parameters were."""
+        self._handles.append(optimiser.register_step_pre_hook(partial(self._before_step, before)))
+        self._handles.append(optimiser.register_step_post_hook(partial(self._after_step, before)))
 
     def _hook_tensor(self, tensor: Tensor, hook: Callable[[Tensor], None]) -> None:
         self._handles.append(tensor.register_hook(hook))  # type: ignore[no-untyped-call]
@@ -185,44 +244,117 @@ class _Taps:
 
     def note_silent(self) -> None:
         """Note the roles of which nothing came by."""
-        for role, cause in (("activations", "forward"), ("errors", "backward"), ("gradients", "backward")):
+        for role, cause in _CAUSES.items():
             if role in self._selection.roles and not any(
                 row.path.startswith(f"{role}/") for row in self._recorder.rows
             ):
-                self._recorder.note(f"no {role}: no {cause} pass gave any")
+                self._recorder.note(f"no {role}: no {cause} gave any")
 
     def _forward(self, layer: str, module: nn.Module, _inputs: object, output: object) -> None:
-        self._passes[layer] += 1
-        suffix = self._selection.suffix(self._passes[layer])
-        if suffix is None or self.error is not None:
+        suffix = self._suffix(layer)
+        if suffix is None:
             return
         tensors = list(named_tensors(output))
         if not tensors:
-            self._recorder.note(f"layer {layer} skipped: its output is {_kind(output)}, no tensor")
-        phase = "training" if module.training and torch.is_grad_enabled() else "inference"
+            self._recorder.note(f"layer {layer} skipped: its output is {_type_of(output)}, no tensor")
+        kind = kind_of(module)
         for key, tensor in tensors:
             name = f"{_joined(layer, key)}{suffix}"
             if "activations" in self._selection.roles:
-                self._record(tensor, "activations", name, phase)
+                self._record(tensor, "activations", name, _phase_of(module), kind)
             if "errors" in self._selection.roles and tensor.requires_grad:
-                self._hook_tensor(tensor, partial(self._error, name, set()))
+                self._hook_tensor(tensor, partial(self._error, name, kind, set()))
 
-    def _error(self, name: str, seen: set[str], gradient: Tensor) -> None:
+    def _suffix(self, what: str) -> str | None:
+        """Count one more pass of `what`; None where it is not captured."""
+        self._passes[what] += 1
+        return None if self.error is not None else self._selection.suffix(self._passes[what])
+
+    def _input(
+        self, layer: str, module: nn.Module, inputs: tuple[object, ...], named: Mapping[str, object]
+    ) -> None:
+        suffix = self._suffix(f"input of {layer}")
+        if suffix is None:
+            return
+        alone = inputs[0] if len(inputs) == 1 else inputs
+        tensors = [*named_tensors(alone), *named_tensors(named)]
+        if not tensors:
+            self._recorder.note(f"input of {layer} skipped: it holds no tensor")
+        for key, tensor in tensors:
+            name = f"{_joined(layer, 'input', key)}{suffix}"
+            self._record(tensor, "activations", name, _phase_of(module), "input")
+
+    def _caches(self, layer: str, module: nn.Module, _inputs: object, output: object) -> None:
+        suffix = self._suffix(f"cache of {layer}")
+        if suffix is None:
+            return
+        for index, pair in enumerate(_key_value_pairs(output)):
+            for kind, tensor in zip(("keys", "values"), pair, strict=True):
+                name = f"{_joined(layer, str(index), kind)}{suffix}"
+                self._record(tensor, "kv", name, _phase_of(module), kind)
+
+    def _before_step(self, before: BinaryIO, *_: object) -> None:
+        # Counted here, so that `_after_step` sees the same number.
+        if self._suffix(_STEP) is None:
+            return
+        with self._errors_kept():
+            before.seek(0)
+            before.writelines(_array(tensor, kept).tobytes() for _, tensor, (kept, _) in self._steppable())
+
+    def _after_step(self, before: BinaryIO, optimiser: torch.optim.Optimizer, *_: object) -> None:
+        suffix = self._selection.suffix(self._passes[_STEP])
+        if suffix is None or self.error is not None:
+            return
+        with self._errors_kept():
+            before.seek(0)
+            for name, parameter, (kept, attributes) in self._steppable():
+                now = parameter.detach()[kept].cpu()
+                earlier = bytearray(before.read(now.numel() * now.element_size()))
+                change = now - torch.frombuffer(earlier, dtype=now.dtype).view(now.shape)
+                layer = self._update(name, "step", suffix)
+                array = _array(change, ())
+                self._recorder.add(Captured(array, "updates", layer, "training", attributes, "step"))
+        if suffix:
+            self.record_state(optimiser, suffix)
+
+    def _steppable(self) -> Iterator[tuple[str, Tensor, tuple[tuple[slice, ...], dict[str, int]]]]:
+        """The parameters that torch subtracts in their own dtype, each with what `Recorder.cut` says."""
+        for name, parameter in _distinct(self.parameters.items()):
+            if _has_plain_bits(parameter) and parameter.dtype in _SUBTRACTED and parameter.numel():
+                yield name, parameter, self._recorder.cut(parameter.shape, parameter.element_size())
+
+    def record_state(self, optimiser: torch.optim.Optimizer, suffix: str = "") -> None:
+        """Record what the optimiser keeps of each parameter, its counters of steps excepted."""
+        for name, parameter in _distinct(self.parameters.items()):
+            for key, value in optimiser.state.get(parameter, {}).items():
+                if isinstance(value, Tensor) and value.ndim:
+                    kind = _STATES.get(key, legal_name(str(key)))
+                    self._record(value, "updates", self._update(name, kind, suffix), "training", kind)
+
+    @staticmethod
+    def _update(parameter: str, kind: str, suffix: str) -> str:
+        return f"{_joined(layer_name(parameter), kind)}{suffix}"
+
+    def _error(self, name: str, kind: str, seen: set[str], gradient: Tensor) -> None:
         if not seen:  # a second backward pass through the same graph is another pass
             seen.add(name)
-            self._record(gradient, "errors", name, "training")
+            self._record(gradient, "errors", name, "training", kind)
 
     def _gradient(self, parameter: str, gradient: Tensor) -> None:
-        self._passes[f"gradient of {parameter}"] += 1
-        suffix = self._selection.suffix(self._passes[f"gradient of {parameter}"])
+        suffix = self._suffix(f"gradient of {parameter}")
         if suffix is not None:
-            self._record(gradient, "gradients", f"{layer_name(parameter)}{suffix}", "training")
+            name = f"{layer_name(parameter)}{suffix}"
+            self._record(gradient, "gradients", name, "training", self.kinds[parameter])
 
-    def _record(self, tensor: Tensor, role: str, layer: str, phase: str) -> None:
-        if self.error is not None:
-            return
+    def _record(self, tensor: Tensor, role: str, layer: str, phase: str, kind: str) -> None:
+        if self.error is None:
+            with self._errors_kept():
+                record(self._recorder, tensor, role, layer, phase, kind)
+
+    @contextlib.contextmanager
+    def _errors_kept(self) -> Iterator[None]:
         try:
-            record(self._recorder, tensor, role, layer, phase)
+            yield
         except BaseException as error:
             self.error = error
             raise
@@ -241,10 +373,46 @@ def _selected(model: nn.Module, patterns: tuple[str, ...]) -> dict[str, nn.Modul
     return {name: modules[name] for name in matching(patterns, layers)}
 
 
-def record_weights(recorder: Recorder, tensors: Iterable[tuple[str, Tensor]]) -> None:
+def record_weights(
+    recorder: Recorder, tensors: Iterable[tuple[str, Tensor]], kinds: Mapping[str, str] | None = None
+) -> None:
     """Record named parameters as `weights`; one that several names share, under its first name."""
     for name, tensor in _distinct(tensors, lambda name, first: recorder.note(f"{name} shares {first}")):
-        record(recorder, tensor, "weights", layer_name(name), "inference")
+        record(recorder, tensor, "weights", layer_name(name), "inference", (kinds or {}).get(name, ""))
+
+
+def kind_of(module: nn.Module) -> str:
+    """What sort of layer it is: linear, conv, norm, ...; for any other its class in lower case."""
+    for classes, kind in _KINDS:
+        if isinstance(module, classes):
+            return kind
+    return default_name(module)
+
+
+def _phase_of(module: nn.Module) -> str:
+    return "training" if module.training and torch.is_grad_enabled() else "inference"
+
+
+def _key_value_pairs(output: object) -> Iterator[tuple[Tensor, Tensor]]:
+    """The keys and values of each layer in a cache, where the output is one or holds `past_key_values`.
+
+    Known by what they look like: the cache classes of transformers, by version, and its older tuples.
+    """
+    named = output.get("past_key_values") if isinstance(output, Mapping) else None
+    cache = getattr(output, "past_key_values", named)
+    pairs: Iterable[object] = ()
+    if isinstance(cache, tuple | list):
+        pairs = (tuple(pair)[:2] for pair in cache if isinstance(pair, tuple | list))
+    else:
+        cache = output if cache is None else cache
+        if isinstance(layers := getattr(cache, "layers", None), tuple | list):
+            pairs = ((getattr(one, "keys", None), getattr(one, "values", None)) for one in layers)
+        elif hasattr(cache, "key_cache") and hasattr(cache, "value_cache"):
+            pairs = zip(cache.key_cache, cache.value_cache, strict=False)
+    for found in pairs:
+        match found:
+            case (Tensor() as keys, Tensor() as values):
+                yield keys, values
 
 
 def _distinct(
@@ -261,19 +429,28 @@ def _distinct(
             shared(name, first_names[key])
 
 
-def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str) -> None:
+def _has_plain_bits(tensor: Tensor) -> bool:
+    is_plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
+    return is_plain and not is_lazy(tensor)
+
+
+def _array(tensor: Tensor, kept: tuple[slice, ...]) -> Array:
+    words, dtype = _DTYPES[tensor.dtype]
+    bits: Array = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
+    return bits.view(dtype)
+
+
+def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str, kind: str = "") -> None:
     """Record a tensor's bits, cut before they are copied; what has no plain bits is noted."""
-    if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_meta or is_lazy(tensor):
+    if not _has_plain_bits(tensor):
         recorder.note(f"{role}/{layer} skipped: it is sparse, nested, meta or not initialised")
         return
     if tensor.dtype not in _DTYPES:
         name = str(tensor.dtype).removeprefix("torch.")
         recorder.note(f"{role}/{layer} skipped: {name} is no dtype of a trace")
         return
-    words, dtype = _DTYPES[tensor.dtype]
     kept, attributes = recorder.cut(tensor.shape, tensor.element_size())
-    bits = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
-    recorder.add(Captured(bits.view(dtype), role, layer, phase, attributes))
+    recorder.add(Captured(_array(tensor, kept), role, layer, phase, attributes, kind))
 
 
 def named_tensors(value: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -292,5 +469,5 @@ def _joined(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
-def _kind(value: object) -> str:
+def _type_of(value: object) -> str:
     return "None" if value is None else f"of type {type(value).__name__}"

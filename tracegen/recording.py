@@ -80,11 +80,16 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
     """
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
-            near = did_you_mean(pattern.strip("*"), tuple(names))
-            if near.startswith("; legal") and len(names) > _LISTED:
-                near = f"; legal are {', '.join(names[:_LISTED])} and {len(names) - _LISTED} more"
-            raise CorpusError(f"no layer matches {pattern!r}{near}")
+            raise CorpusError(f"no layer matches {pattern!r}{nearest(pattern.strip('*'), names)}")
     return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def nearest(name: str, legal: Sequence[str]) -> str:
+    """As `did_you_mean`, but of many legal names only the first few are listed."""
+    near = did_you_mean(name, tuple(legal))
+    if near.startswith("; legal") and len(legal) > _LISTED:
+        return f"; legal are {', '.join(legal[:_LISTED])} and {len(legal) - _LISTED} more"
+    return near
 
 
 class Recorder:
@@ -134,6 +139,7 @@ class Recorder:
                 layer=layer,
                 sparsity=self.facts.sparsity,
                 phase=trace.phase,
+                kind=trace.kind,
                 attributes=trace.attributes,
             )
         dtype = dtype_name(trace.array.dtype)

@@ -78,6 +78,10 @@ def capture_run(
     the selection has steps. `facts` gets the model's default name. Raises CorpusError for everything that is
     wrong with the user's code.
     """
+    if "updates" in selection.roles:
+        raise CorpusError(
+            "role 'updates' needs an optimiser, which only Python gives: tracegen.capture(..., optimiser=...)"
+        )
     if code.loss is None and (needy := {"gradients", "errors"} & set(selection.roles)):
         raise CorpusError(f"role {min(needy)!r} needs a backward pass: give --loss")
     model = _made(code.model)

@@ -1,14 +1,19 @@
-"""Reading a checkpoint file's weights: `.safetensors` without any library, `.pt` by torch; no pickles."""
+"""Reading a checkpoint's weights: `.safetensors` without any library, `.pt` by torch; no pickles.
+
+A checkpoint is a file, or a Hugging Face folder with one file or with shards and their index.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,6 +23,9 @@ from tracegen.corpus import CorpusError
 from tracegen.recording import Captured, Facts, Recorder, layer_name, legal_name, matching, recording
 from tracegen.reporting import Report, need
 
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights in a Hugging Face folder, the preferred first."""
+INDEX_SUFFIX = ".index.json"
 MAX_HEADER_BYTES = 100_000_000
 """As the safetensors library itself bounds it."""
 SAFETENSORS_DTYPES = {
@@ -42,7 +50,15 @@ class StoredTensor:
     begin: int
 
 
-def capture_file(
+@dataclass(frozen=True)
+class _Opened:
+    """An open checkpoint file: its tensors' names, and what records those that are asked for."""
+
+    names: Collection[str]
+    record: Callable[[Iterable[str], Recorder], None]
+
+
+def capture_weights(
     path: Path,
     out: Path,
     *,
@@ -53,29 +69,101 @@ def capture_file(
 ) -> Recorder:
     """Record the tensors of a checkpoint whose names match one of the patterns `layers`, as `weights`.
 
-    `facts` gets the model's default name, the file's. Raises CorpusError for a file that is none, or
-    damaged, and for what `recording` refuses.
+    `path` is a file or a Hugging Face folder. `facts` gets the model's default name, the file's or the
+    folder's. Raises CorpusError for what is no checkpoint, incomplete or damaged, and for what `recording`
+    refuses.
     """
-    readers = {".safetensors": _record_safetensors, ".pt": _record_torch, ".pth": _record_torch}
-    if path.suffix not in readers:
-        raise CorpusError(
-            f"{path}: weights come as {', '.join(readers)}, not as {path.suffix or 'no suffix'!r}"
-        )
-    if not path.is_file():
-        raise CorpusError(f"{path}: there is no such file")
-    with recording(out, facts(legal_name(path.stem)), dry_run=dry_run) as recorder:
-        readers[path.suffix](path, layers, recorder, report)
+    if path.is_dir():
+        file, index = _in_folder(path)
+    else:
+        file, index = path, None
+        if path.suffix not in _READERS:
+            raise CorpusError(
+                f"{path}: weights come as {', '.join(_READERS)}, not as {path.suffix or 'no suffix'!r}"
+            )
+        if not path.is_file():
+            raise CorpusError(f"{path}: there is no such file")
+    default_name = legal_name(path.resolve().name if path.is_dir() else path.stem)
+    with recording(out, facts(default_name), dry_run=dry_run) as recorder:
+        if index is None:
+            _record(file, recorder, report, lambda names: matching(layers, list(names)))
+            return recorder
+        shards: dict[str, list[str]] = {}
+        for name in matching(layers, list(index)):
+            shards.setdefault(index[name], []).append(name)
+        for shard, names in shards.items():
+            _record(path / shard, recorder, report, partial(_all_there, path / shard, names))
         return recorder
 
 
-def _record_safetensors(path: Path, layers: tuple[str, ...], recorder: Recorder, report: Report) -> None:
+def _record(
+    file: Path, recorder: Recorder, report: Report, choose: Callable[[Collection[str]], list[str]]
+) -> None:
+    with _READERS[file.suffix](file) as opened:
+        chosen = choose(opened.names)
+        report.start(f"capturing {file.name}", len(chosen))
+        opened.record(_counted(chosen, report), recorder)
+
+
+def _all_there(shard: Path, wanted: list[str], names: Collection[str]) -> list[str]:
+    for name in wanted:
+        if name not in names:
+            raise CorpusError(f"{shard} lacks the tensor {name!r}, which the index says is there")
+    return wanted
+
+
+def _in_folder(folder: Path) -> tuple[Path, dict[str, str] | None]:
+    """The one file of weights or, where there are shards, their index and what `_read_index` gives."""
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name, None
+        if (index := folder / f"{name}{INDEX_SUFFIX}").is_file():
+            return index, _read_index(index)
+    message = f"{folder} holds none of {', '.join(f'{name}[{INDEX_SUFFIX}]' for name in WEIGHT_FILES)}"
+    others = sorted(path.name for path in folder.iterdir() if path.suffix in _READERS)
+    raise CorpusError(f"{message}{f'; give a file in it, such as {others[0]}' if others else ''}")
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    """The shard of each tensor, a file beside the index. Raises CorpusError where one is not there."""
+    suffix = Path(path.name.removesuffix(INDEX_SUFFIX)).suffix
+    if path.stat().st_size > MAX_HEADER_BYTES:
+        raise CorpusError(f"{path} is no index of shards: {path.stat().st_size} bytes are too many")
+    try:
+        index = {str(name): str(shard) for name, shard in json.loads(path.read_bytes())["weight_map"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CorpusError(f"{path} is no index of shards: {type(error).__name__} {error}") from error
+    if not index:
+        raise CorpusError(f"{path} names no tensor")
+    shards = sorted(set(index.values()))
+    for shard in shards:
+        # By its text alone: in the hub's cache a shard is a link that leads out of the folder.
+        if not shard.endswith(suffix) or any(
+            k(shard).name != shard for k in (PurePosixPath, PureWindowsPath)
+        ):
+            raise CorpusError(f"{path}: shard {shard!r} is no {suffix} file's name in the same folder")
+    missing = [shard for shard in shards if not (path.parent / shard).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise CorpusError(f"{path.parent} lacks {missing[0]}{more}, which {path.name} names")
+    return index
+
+
+@contextlib.contextmanager
+def _open_safetensors(path: Path) -> Iterator[_Opened]:
     with path.open("rb") as file:
         tensors = read_header(file, path)
-        names = matching(layers, list(tensors))
-        report.start(f"capturing {path.name}", len(names))
-        for name in names:
-            _record_stored(file, name, tensors[name], recorder)
-            report.step()
+
+        def record(names: Iterable[str], recorder: Recorder) -> None:
+            first_names: dict[StoredTensor, str] = {}
+            for name in names:
+                first = first_names.setdefault(tensors[name], name)
+                if first == name:
+                    _record_stored(file, name, tensors[name], recorder)
+                else:
+                    recorder.note(f"{name} shares {first}")
+
+        yield _Opened(tensors, record)
 
 
 def _record_stored(file: BinaryIO, name: str, tensor: StoredTensor, recorder: Recorder) -> None:
@@ -130,8 +218,9 @@ def _stored_tensor(row: Any, start: int, file_bytes: int) -> StoredTensor:  # no
     return StoredTensor(dtype, shape, start + begin)
 
 
-def _record_torch(path: Path, layers: tuple[str, ...], recorder: Recorder, report: Report) -> None:
-    need("reading .pt files", "torch")
+@contextlib.contextmanager
+def _open_torch(path: Path) -> Iterator[_Opened]:
+    need(f"reading {path.suffix} files", "torch")
     import torch
 
     from tracegen.hooking import named_tensors, record_weights
@@ -153,12 +242,20 @@ def _record_torch(path: Path, layers: tuple[str, ...], recorder: Recorder, repor
     tensors = dict(named_tensors(loaded))
     if not tensors:
         raise CorpusError(f"{path} holds no tensor")
-    names = matching(layers, list(tensors))
-    report.start(f"capturing {path.name}", len(names))
-    record_weights(recorder, _counted(((name, tensors[name]) for name in names), report))
+
+    def record(names: Iterable[str], recorder: Recorder) -> None:
+        record_weights(recorder, ((name, tensors[name]) for name in names))
+
+    yield _Opened(tensors, record)
 
 
-def _counted(items: Iterator[tuple[str, Any]], report: Report) -> Iterator[tuple[str, Any]]:
-    for item in items:
-        yield item
+def _counted(names: list[str], report: Report) -> Iterator[str]:
+    for name in names:
+        yield name
         report.step()
+
+
+_READERS = {
+    ".safetensors": _open_safetensors,
+    **dict.fromkeys((".pt", ".pth", ".bin"), _open_torch),
+}

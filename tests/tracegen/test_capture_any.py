@@ -4,6 +4,7 @@ import gc
 import signal
 import subprocess
 import sys
+import types
 import weakref
 from pathlib import Path
 
@@ -253,6 +254,150 @@ def test_ctrl_c_while_hdf5_writes_is_not_lost(tmp_path, monkeypatch):
 def test_importing_the_package_imports_no_torch():
     code = "import sys, tracegen, tracegen.cli; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def kinds_of(folder):
+    with Corpus.open(folder) as corpus:
+        return {f"{trace.role}/{trace.layer}": trace.kind for trace in corpus.traces}
+
+
+def test_kinds(tmp_path):
+    layers = [nn.Embedding(4, 4), nn.LayerNorm(4), nn.Linear(4, 4), nn.GELU(), nn.ReLU6(), nn.Softmax(-1)]
+    model = nn.Sequential(*layers, nn.Conv1d(3, 3, 1), nn.LSTM(4, 4))
+    with tracegen.capture(model, tmp_path / "mine", inputs=True):
+        model(torch.zeros(2, 3, dtype=torch.int64))[0].sum().backward()
+    kinds = kinds_of(tmp_path / "mine")
+    expected = ["embedding", "norm", "linear", "gelu", "relu6", "softmax", "conv"]
+    for role in ("activations", "errors"):
+        assert [kinds[f"{role}/{number}"] for number in range(7)] == expected
+        assert kinds[f"{role}/7.0"] == "recurrent"
+    assert (kinds["weights/1.bias"], kinds["gradients/2"]) == ("norm", "linear")
+    assert {kind for name, kind in kinds.items() if "input" in name} == {"input"}
+
+
+class Scaled(nn.Module):
+    def forward(self, values, other, scale):
+        return values.mul_(scale) + other
+
+
+def test_inputs_are_what_the_layer_was_given(tmp_path):
+    model = nn.ModuleDict({"first": nn.ReLU(inplace=True), "second": Scaled()})
+    values = torch.arange(-4.0, 4.0).reshape(2, 4)
+    before = values.numpy().copy()
+    with tracegen.capture(model, tmp_path / "mine", roles=("activations",), inputs=True, steps=2):
+        for _ in range(3):
+            out = model["first"](values.clone())
+            model["second"](out.clone(), out, scale=torch.full((1,), 2.0))
+    traces = traces_of(tmp_path / "mine")
+    assert sorted(name for name in traces if name.endswith("step2")) == [
+        *("activations/first.input.step2", "activations/first.step2", "activations/second.input.0.step2"),
+        *("activations/second.input.1.step2", "activations/second.input.scale.step2"),
+        "activations/second.step2",
+    ]
+    np.testing.assert_array_equal(traces["activations/first.input.step1"], before)
+    np.testing.assert_array_equal(traces["activations/second.input.0.step2"], before.clip(0))
+    assert not hooks_of(model)
+    with pytest.raises(CorpusError, match="inputs are activations"):
+        tracegen.capture(model, tmp_path / "other", roles=("weights",), inputs=True).__enter__()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_state_and_the_steps_of_an_optimiser(tmp_path, dtype):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4)).to(getattr(torch, dtype))
+    optimiser = torch.optim.Adam(model.parameters())
+    seen = []
+    options = {"layers": "2", "optimiser": optimiser, "steps": 2, "every": 2, "max_bytes": 16}
+    with tracegen.capture(model, tmp_path / "mine", **options):
+        for _ in range(4):
+            before = model[2].weight.detach().clone()
+            optimiser.zero_grad()
+            model(torch.ones(3, 4, dtype=getattr(torch, dtype))).sum().backward()
+            optimiser.step()
+            state = optimiser.state[model[2].weight]
+            seen.append(
+                (model[2].weight.detach() - before, state["exp_avg"].clone(), state["exp_avg_sq"].clone())
+            )
+    traces = {name: array for name, array in traces_of(tmp_path / "mine").items() if "updates" in name}
+    names = [f"updates/2{bias}" for bias in ("", ".bias")]
+    kinds = ("step", "first-moment", "second-moment")
+    assert set(traces) == {
+        *(f"{name}.{kind}.step{step}" for name in names for kind in kinds for step in (1, 3)),
+        *(f"{name}.{kind}" for name in names for kind in kinds[1:]),
+    }
+    rows = 16 // (8 * before.element_size())
+    for suffix, step in ((".step1", 0), (".step3", 2), ("", 3)):
+        for kind, tensor in zip(kinds, seen[step], strict=True):
+            if suffix or kind != "step":
+                array = traces[f"updates/2.{kind}{suffix}"]
+                assert array.dtype == np.dtype(getattr(ml_dtypes, dtype, dtype))
+                np.testing.assert_array_equal(
+                    array.astype(np.float32), tensor[: max(1, rows)].float().numpy()
+                )
+    with Corpus.open(tmp_path / "mine") as corpus:
+        found = {t.layer: t for t in corpus.traces if t.role == "updates"}
+    assert {t.phase for t in found.values()} == {"training"}
+    assert found["2.step.step1"].kind == "step"
+    assert found["2.step.step1"].attributes["full_rows"] == 4
+    assert not optimiser._optimizer_step_pre_hooks
+    assert not optimiser._optimizer_step_post_hooks
+
+
+def test_updates_of_momentum_alone_and_bad_optimisers(tmp_path):
+    model = nn.Sequential(nn.Linear(2, 2, bias=False))
+    optimiser = torch.optim.SGD(model.parameters(), momentum=0.9)
+    with tracegen.capture(model, tmp_path / "mine", optimiser=optimiser, roles=("updates",)):
+        for _ in range(2):
+            model(torch.ones(1, 2)).sum().backward()
+            optimiser.step()
+    assert kinds_of(tmp_path / "mine") == {"updates/0.step": "step", "updates/0.momentum": "momentum"}
+    for wrong in ({}, {"optimiser": model}):
+        with pytest.raises(CorpusError, match="'updates' needs optimiser="):
+            tracegen.capture(model, tmp_path / "other", roles=("updates",), **wrong).__enter__()
+    with tracegen.capture(model, tmp_path / "other", optimiser=optimiser) as recorder:
+        model(torch.ones(1, 2)).sum().backward()
+        optimiser.state.clear()
+    assert "no updates: no optimiser's step gave any" in recorder.notes
+    assert not optimiser.state, "looking for state makes none"
+
+
+def caches(pairs):
+    """Make the same cache as transformers does in its three ways, and as the output of a model of each."""
+    layers = [types.SimpleNamespace(keys=keys, values=values) for keys, values in pairs]
+    lists = types.SimpleNamespace(key_cache=[k for k, _ in pairs], value_cache=[v for _, v in pairs])
+    return {
+        "layers": types.SimpleNamespace(layers=[*layers, types.SimpleNamespace(keys=None, values=None)]),
+        "lists": lists,
+        "mapping": {"logits": torch.ones(1), "past_key_values": tuple(pairs)},
+        "attribute": types.SimpleNamespace(past_key_values=lists),
+    }
+
+
+@pytest.mark.parametrize("form", ["layers", "lists", "mapping", "attribute"])
+def test_keys_and_values(tmp_path, form):
+    pairs = [(torch.full((1, 2, 3), float(n)), torch.full((1, 2, 3), n + 0.5)) for n in range(2)]
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Identity()
+
+        def forward(self, values):
+            self.layer(values)
+            return caches(pairs)[form]
+
+    model = Model()
+    with tracegen.capture(model, tmp_path / "mine", roles=("kv",), steps=2, every=2):
+        for _ in range(3):
+            model(torch.ones(2, 2))
+    traces = traces_of(tmp_path / "mine")
+    names = {
+        f"{layer}.{kind}.step{step}" for layer in (0, 1) for kind in ("keys", "values") for step in (1, 3)
+    }
+    assert set(traces) == {f"kv/{name}" for name in names}
+    np.testing.assert_array_equal(traces["kv/1.values.step3"], pairs[1][1].numpy())
+    assert kinds_of(tmp_path / "mine")["kv/0.keys.step1"] == "keys"
+    assert not hooks_of(model)
 
 
 def test_a_recorder_alone_makes_names_unique(tmp_path):

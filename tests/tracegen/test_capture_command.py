@@ -16,7 +16,7 @@ from tracegen.corpus import CorpusError  # noqa: E402 - only where torch is
 from tracegen.hooking import CAPTURED_ROLES, Selection  # noqa: E402
 from tracegen.recording import Facts  # noqa: E402
 from tracegen.usercode import UserCode, capture_run  # noqa: E402
-from tracegen.weightfiles import capture_file, read_header  # noqa: E402
+from tracegen.weightfiles import capture_weights, read_header  # noqa: E402
 
 MODULE = """
 import time
@@ -182,6 +182,7 @@ def test_a_dry_run_says_what_a_run_writes(running, tmp_path):
         (("plain", "no_batches"), (), "own:no_batches gave no batch"),
         (("nothing", "floats"), (), "own:nothing returned int, no torch.nn.Module"),
         (("plain", "nothing"), (), "own:nothing raised TypeError: 'int' object is not iterable"),
+        (("plain", "floats"), ("updates",), r"'updates' needs an optimiser, .* tracegen\.capture"),
         (("plain", "floats"), ("errors",), "role 'errors' needs a backward pass: give --loss"),
         (("plain", "floats", "nothing"), (), "batch 1 is no .inputs, targets., which --loss needs: Tensor"),
         (("plain", "pairs", "first"), (), "the loss of batch 1 is no scalar tensor with a gradient"),
@@ -293,10 +294,149 @@ def test_bad_weights_through_the_command(call, tmp_path):
     (tmp_path / "whole.safetensors").write_bytes(safetensors({"fc": ROW}, WEIGHTS.tobytes()))
     result = call(*arguments, "whole.safetensors", "--layers", "o*")
     check_error(result, "no layer matches 'o*'; legal are fc")
-    check_error(call(*arguments, "net.onnx"), "'.onnx'", ".safetensors, .pt, .pth")
+    check_error(call(*arguments, "net.onnx"), "'.onnx'", ".safetensors, .pt, .pth, .bin")
     check_error(call(*arguments, "gone.safetensors"), "no such file")
     check_error(call("tracegen", "capture", "--out", "mine"), "--model", "--weights", code=2)
     assert not list(tmp_path.glob("mine/*"))
+
+
+@pytest.fixture
+def of_weights(tmp_path):
+    """`of_weights(path)` records a checkpoint and returns its notes and its traces."""
+
+    def of_weights(path, *layers):
+        options = {"layers": layers or ("*",), "facts": Facts, "dry_run": False, "report": Silent()}
+        notes = capture_weights(path, tmp_path / "mine", **options).notes
+        return notes, traces_of(tmp_path / "mine")
+
+    return of_weights
+
+
+@pytest.fixture
+def hub_folder(tmp_path):
+    """`hub_folder(shards, index)` makes a folder of safetensors; {file: names}, each tensor is WEIGHTS."""
+
+    def hub_folder(shards, index=None):
+        folder = tmp_path / "my net"
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        for file, names in shards.items():
+            (folder / file).write_bytes(safetensors(dict.fromkeys(names, ROW), WEIGHTS.tobytes()))
+        if index is not None:
+            text = index if isinstance(index, str) else json.dumps({"weight_map": index})
+            (folder / "model.safetensors.index.json").write_text(text)
+        return folder
+
+    return hub_folder
+
+
+def test_a_folder_with_one_file_is_named_by_the_folder(call, hub_folder, tmp_path):
+    folder = hub_folder({"model.safetensors": ["tok.weight", "head.weight"]})
+    (folder / "pytorch_model.bin").write_bytes(b"not read where there are safetensors")
+    result = call("tracegen", "capture", "--weights", "my net", "--out", "mine")
+    assert result.returncode == 0, result.stderr
+    assert "head.weight shares tok.weight" in result.stderr
+    assert set(traces_of(tmp_path / "mine")) == {"weights/tok"}
+    assert (tmp_path / "mine" / "my_net.h5").is_file()
+
+
+ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+
+
+def test_a_folder_with_shards(of_weights, hub_folder):
+    folder = hub_folder({ONE: ["a.weight"], TWO: ["b.weight"]}, {"a.weight": ONE, "b.weight": TWO})
+    notes, traces = of_weights(folder)
+    assert notes == []
+    assert set(traces) == {"weights/a", "weights/b"}
+    np.testing.assert_array_equal(traces["weights/b"], WEIGHTS.reshape(3, 4))
+
+
+def test_a_shard_without_a_chosen_tensor_is_not_opened(of_weights, hub_folder):
+    folder = hub_folder({ONE: ["a.weight"], TWO: ["b.weight"]}, {"a.weight": ONE, "b.weight": TWO})
+    (folder / TWO).write_bytes(b"damaged")
+    assert set(of_weights(folder, "a*")[1]) == {"weights/a"}
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ({"a": ONE, "b": "gone.safetensors"}, r"my net lacks gone\.safetensors, which model\.safe.* names"),
+        ({"a": "g1.safetensors", "b": "g2.safetensors"}, r"lacks g1\.safetensors and 1 more"),
+        ({"a": ONE, "b": ONE}, rf"{ONE} lacks the tensor 'b', which the index says is there"),
+        ({"a": "../net.safetensors"}, r"shard '\.\./net\.safetensors' is no \.safetensors file's name"),
+        ({"a": "/net.safetensors"}, "is no .safetensors file's name in the same folder"),
+        ({"a": "..\\\\net.safetensors"}, "is no .safetensors file's name in the same folder"),
+        ({"a": "C:net.safetensors"}, "is no .safetensors file's name in the same folder"),
+        ({"a": "net.bin"}, "shard 'net.bin' is no .safetensors file's name"),
+        ({"a": 3}, "shard '3' is no"),
+        ({}, "names no tensor"),
+        ("{", "is no index of shards: JSONDecodeError"),
+        ("[]", "is no index of shards: TypeError"),
+        ('{"weight_map": []}', "is no index of shards: AttributeError"),
+        ("{}", "is no index of shards: KeyError 'weight_map'"),
+        ("[" * 100_000, "is no index of shards: RecursionError"),
+    ],
+)
+def test_bad_indexes(of_weights, hub_folder, tmp_path, index, message):
+    (tmp_path / "net.safetensors").write_bytes(safetensors({"a": ROW}, WEIGHTS.tobytes()))
+    with pytest.raises(CorpusError, match=message) as caught:
+        of_weights(hub_folder({ONE: ["a"]}, index))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("mine/*"))
+
+
+def test_a_folder_without_weights(of_weights, hub_folder):
+    folder = hub_folder({})
+    message = r"my net holds none of model\.safetensors\[\.index\.json\], pytorch_model\.bin\[\.index\.json\]"
+    with pytest.raises(CorpusError, match=rf"{message}$"):
+        of_weights(folder)
+    (folder / "adapter.safetensors").write_bytes(b"")
+    with pytest.raises(CorpusError, match=rf"{message}; give a file in it, such as adapter\.safetensors$"):
+        of_weights(folder)
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_folder_of_bin_files(of_weights, tmp_path, sharded):
+    weight = torch.randn(4, 4)
+    files = {"pytorch_model.bin": {"a.weight": weight, "b.weight": weight}}
+    if sharded:
+        index = {"a.weight": "pytorch_model-1.bin", "b.weight": "pytorch_model-2.bin"}
+        (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": index}))
+        files = {file: {name: weight} for name, file in index.items()}
+    for file, tensors in files.items():
+        torch.save(tensors, tmp_path / file)
+    notes, traces = of_weights(tmp_path)
+    assert notes == ([] if sharded else ["b.weight shares a.weight"])
+    assert set(traces) == {"weights/a", *(["weights/b"] if sharded else [])}
+    np.testing.assert_array_equal(traces["weights/a"], weight.numpy())
+
+
+def test_weights_by_name_through_the_command(call, tmp_path):
+    """Run the command on a repository of a stand-in for the hub's library, there and not there."""
+    errors = ("GatedRepoError", "HFValidationError", "LocalEntryNotFoundError", "RepositoryNotFoundError")
+    package = tmp_path / "huggingface_hub"
+    package.mkdir()
+    (package / "errors.py").write_text("".join(f"class {name}(Exception): pass\n" for name in errors))
+    (package / "__init__.py").write_text(
+        "from .errors import RepositoryNotFoundError\n"
+        "def snapshot_download(name, allow_patterns):\n"
+        "    if name == 'some/net': return 'cache'\n"
+        "    raise RepositoryNotFoundError('no')\n"
+    )
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "model.safetensors").write_bytes(safetensors({"fc": ROW}, WEIGHTS.tobytes()))
+    arguments = ("tracegen", "capture", "--out", "mine", "--weights")
+    check_error(call(*arguments, "hf:other/net"), "hf:other/net: there is no such repository")
+    assert call(*arguments, "hf:some/net").returncode == 0
+    assert (tmp_path / "mine" / "net.h5").is_file()
+
+
+def test_inputs_through_the_command(capturing, tmp_path):
+    result = capturing("plain", "floats", "--inputs", "--roles", "activations,kv")
+    assert result.returncode == 0, result.stderr
+    assert "no kv: no forward pass gave any" in result.stderr
+    names = {f"activations/{layer}{what}" for layer in (0, 1) for what in ("", ".input")}
+    assert set(traces_of(tmp_path / "mine")) == names
 
 
 class Unpicklable:
@@ -308,7 +448,7 @@ def test_pt_files(tmp_path):
     weight = torch.randn(4, 4)
     torch.save({"model": {"a.weight": weight, "b.weight": weight}, "step": 3}, tmp_path / "net.pt")
     options = {"facts": Facts, "dry_run": False, "report": Silent()}
-    recorder = capture_file(tmp_path / "net.pt", tmp_path / "mine", layers=("model.*",), **options)
+    recorder = capture_weights(tmp_path / "net.pt", tmp_path / "mine", layers=("model.*",), **options)
     assert recorder.notes == ["model.b.weight shares model.a.weight"]
     np.testing.assert_array_equal(traces_of(tmp_path / "mine")["weights/model.a"], weight.numpy())
 
@@ -323,6 +463,6 @@ def test_bad_pt_files(tmp_path, capsys, damage):
         path.write_bytes(path.read_bytes()[:-500])
     options = {"layers": ("*",), "facts": Facts, "dry_run": False, "report": Silent()}
     with pytest.raises(CorpusError, match=r"bad\.pt holds no"):
-        capture_file(path, tmp_path / "mine", **options)
+        capture_weights(path, tmp_path / "mine", **options)
     assert "run" not in capsys.readouterr().out
     assert not list(tmp_path.glob("mine/*"))
