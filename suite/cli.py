@@ -65,8 +65,8 @@ def main() -> None:
 @click.option(
     "--select",
     metavar="KEY=VALUE[,KEY=VALUE]",
-    help="Traces to run on, by name, model, role, layer, dtype, sparsity, pruning or phase: "
-    "'role=weights|gradients,dtype=int8'.  [default: all]",
+    help="Traces to run on, by name, model, role, layer, dtype, precision, sparsity, pruning, phase, kind, "
+    "split or sha256: 'role=weights|gradients,precision=int8*'.  [default: all]",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes of the size phase.  [default: cores]")
 @click.option(

@@ -1,26 +1,31 @@
 """The statistics behind every table, computed from the records and from nothing else.
 
 Aggregate ratios are *totals*, sum of raw bits over sum of coded bits (what a memory saves), unless a
-column says *geometric mean* (over traces). Only lossless codecs whose every trace was verified are ranked.
+column says *geometric mean* (over traces). Only lossless codecs whose every trace was verified are ranked,
+and on the traces of the split `test` alone.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from suite.breakdowns import SPLIT_ORDER, Breakdown, Group, breakdowns
 from suite.plan import BASELINE
-from tracegen.corpus import DTYPES, ROLES
 
 Row = dict[str, Any]
 
-GROUPS = ("role", "dtype", "sparsity")
-"""What ratios are broken down by; a column is named `<group>=<value>`."""
+IDENTITY = (
+    *("trace", "model", "role", "layer", "dtype", "sparsity", "precision", "pruning", "phase"),
+    *("tensor_kind", "split", "raw_bits"),
+)
+JUDGED = "test"
+"""The split that ranks."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +34,33 @@ class Board:
 
     rows: list[Row]
     lossy: list[Row]
-    values: dict[str, list[Any]]
-    """Values that each of `GROUPS` takes in the run, in order."""
+    breakdowns: dict[str, Breakdown]
+    """What the ratios are broken down by; the key of each `Group` is a key of the rows."""
     traces: int
     raw_bytes: int
+    """Of all traces measured, of every split; `verified` in a row counts these too."""
+    splits: tuple[str, ...]
+    """The splits that were measured."""
+    judged: int
+    judged_bytes: int
+    """The traces that codecs are ranked on, and all figures but those of the breakdown `split` are over:
+    those of the split `test`, or all where none of that split was measured. Of control models also `model`
+    tells."""
     not_ok: list[Row]
     """Cells that failed or were skipped: codec, status, how many, and the first with its reason."""
 
 
 def build(table: pl.DataFrame) -> Board:
     """The size leaderboard of a run's results; depends on sizes alone, never on times."""
-    traces = table.unique("trace").select("trace", "raw_bits")
-    values = {group: sorted(table[group].unique(), key=_place) for group in GROUPS}
+    traces = table.unique("trace").select(IDENTITY).sort("trace")
+    splits = tuple(sorted(traces["split"].unique(), key=SPLIT_ORDER.index))
+    on = traces.filter(pl.col("split") == JUDGED) if JUDGED in splits else traces
+    judged = frozenset(on["trace"])
+    found = breakdowns(traces.to_dicts(), judged)
+    groups = [group for breakdown in found.values() for group in breakdown.groups]
     ok = table.filter(pl.col("status") == "ok").sort("codec", "trace")
-    rows = [_row(cells, values) for _, cells in ok.group_by("codec", maintain_order=True)]
+    rows = [_row(cells, judged, groups) for _, cells in ok.group_by("codec", maintain_order=True)]
+    rows = [row for row in rows if row]
     for row in rows:
         row["complete"] = row["verified"] == len(traces)
     rows.sort(key=lambda row: (not row["complete"], -row["total_ratio"], row["codec"]))
@@ -51,20 +69,21 @@ def build(table: pl.DataFrame) -> Board:
     return Board(
         rows=lossless,
         lossy=[row for row in rows if not row["lossless"]],
-        values=values,
+        breakdowns=found,
         traces=len(traces),
         raw_bytes=int(traces["raw_bits"].sum()) // 8,
+        splits=splits,
+        judged=len(on),
+        judged_bytes=int(on["raw_bits"].sum()) // 8,
         not_ok=_not_ok(table),
     )
 
 
-def _place(value: Any) -> tuple[int, Any]:  # noqa: ANN401 - a role, a dtype or a level
-    """Roles and dtypes in the order of their definition, levels by size."""
-    order = (*ROLES, *DTYPES)
-    return (order.index(value), "") if value in order else (len(order), value)
-
-
-def _row(cells: pl.DataFrame, values: dict[str, list[Any]]) -> Row:
+def _row(measured: pl.DataFrame, judged: frozenset[str], groups: Sequence[Group]) -> Row:
+    """A codec's row; empty where it has no size of a judged trace."""
+    cells = measured.filter(pl.col("trace").is_in(judged))
+    if cells.is_empty():
+        return {}
     first = cells.row(0, named=True)
     coded, raw = int(cells["coded_bits"].sum()), int(cells["raw_bits"].sum())
     reference, count = math.fsum(cells["reference_bits"].fill_null(math.nan)), int(cells["values"].sum())
@@ -77,11 +96,10 @@ def _row(cells: pl.DataFrame, values: dict[str, list[Any]]) -> Row:
         "bits_per_value": coded / count,
         "reference_bits_per_value": reference / count,
         "efficiency": reference / coded,
-        "verified": len(cells) if first["lossless"] is False else int(cells["bit_exact"].sum()),
+        "verified": len(measured) if first["lossless"] is False else int(measured["bit_exact"].sum()),
     }
-    for group, group_values in values.items():
-        for value in group_values:
-            row[f"{group}={value}"] = _total_ratio(cells.filter(pl.col(group) == value))
+    sizes = {name: sizes for name, *sizes in measured.select("trace", "raw_bits", "coded_bits").iter_rows()}
+    row |= {group.key: _total_ratio(sizes, group) for group in groups}
     if first["kind"] == "hardware":
         for granule_bytes in (32, 64):
             row[f"effective_ratio_{granule_bytes}"] = raw / int(
@@ -94,8 +112,12 @@ def _row(cells: pl.DataFrame, values: dict[str, list[Any]]) -> Row:
     return row
 
 
-def _total_ratio(cells: pl.DataFrame) -> float | None:
-    return int(cells["raw_bits"].sum()) / int(cells["coded_bits"].sum()) if len(cells) else None
+def _total_ratio(sizes: Mapping[str, Sequence[int]], group: Group) -> float | None:
+    """None where a size of the group's is missing: a ratio over other traces than those of the other rows."""
+    if not group.traces <= sizes.keys():
+        return None
+    raw, coded = (sum(sizes[name][n] for name in group.traces) for n in (0, 1))
+    return raw / coded
 
 
 def _geometric_mean(cells: pl.DataFrame) -> float:

@@ -15,7 +15,10 @@ BASELINE = "raw"
 """The memcpy row: in every plan, since every speed is also given as a multiple of it."""
 
 GLOB_CHARACTERS = frozenset("*?[")
-SELECT_KEYS = ("name", "model", "role", "layer", "dtype", "sparsity", "pruning", "phase")
+SELECT_KEYS = (
+    *("name", "model", "role", "layer", "dtype", "precision", "sparsity", "pruning", "phase"),
+    *("kind", "split", "sha256"),
+)
 
 
 class PlanError(ValueError):
@@ -104,8 +107,16 @@ def _matcher(key: str, wanted: list[str]) -> Callable[[Any], bool]:
         except ValueError as error:
             raise PlanError(f"sparsity {'|'.join(wanted)!r} is not a number in [0, 1]") from error
         return levels.__contains__
-    if key == "dtype":
-        wanted = [
-            v if GLOB_CHARACTERS & set(v) else arrays.dtype_name(arrays.resolve_dtype(v)) for v in wanted
-        ]
+    if key in ("dtype", "precision"):
+        wanted = [value if GLOB_CHARACTERS & set(value) else _full_name(key, value) for value in wanted]
     return lambda value: any(fnmatch.fnmatchcase(value, pattern) for pattern in wanted)
+
+
+def _full_name(key: str, value: str) -> str:
+    """fp32 is float32; a precision need not be a dtype."""
+    try:
+        return arrays.dtype_name(arrays.resolve_dtype(value))
+    except ValueError:
+        if key == "dtype":
+            raise
+        return value

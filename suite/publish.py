@@ -42,6 +42,6 @@ def publish(folder: Path, reports: Path, readme: Path) -> Path:
 
 def head(board: Board) -> str:
     """The first rows of the board as a Markdown table, for the README."""
-    roles = (tables.Column(f"role={role}", role, tables.ratio) for role in board.values["role"])
+    roles = tables.group_columns(board.breakdowns["role"])
     columns = (tables.RANK, tables.CODEC, tables.TOTAL, *roles)
     return render.markdown_table(Section("", "", columns, board.rows[:README_ROWS]))

@@ -29,12 +29,17 @@ class Field:
 _STRING, _INT, _FLOAT, _BOOL = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
 
 FIELDS = (
-    Field("trace", _STRING, "name of the trace: model/dtype-sparsity/role/layer"),
+    Field("trace", _STRING, "name of the trace: model/variant/role/layer, perhaps @point of the training"),
     Field("model", _STRING, "the traced model"),
     Field("role", _STRING, "weights, activations, gradients, errors, updates or kv"),
     Field("layer", _STRING, "layer or parameter inside the model"),
     Field("dtype", _STRING, "what the bits mean, full numpy name"),
     Field("sparsity", _FLOAT, "pruning level of the model, 0 to 1"),
+    Field("precision", _STRING, "number format of the model: the dtype, or such as int8-affine or int4"),
+    Field("pruning", _STRING, "method of pruning: none, magnitude, block4x4, ...; null in old results"),
+    Field("phase", _STRING, "inference, training, or training-start, -middle or -end; null in old results"),
+    Field("tensor_kind", _STRING, "what sort of tensor among those of its role, such as relu; may be empty"),
+    Field("split", _STRING, "test (judged on), profile (learned on) or control (untrained model)"),
     Field("codec", _STRING, "full spec of the codec or hardware model"),
     Field("kind", _STRING, "software or hardware"),
     Field("lossless", _BOOL, "whether the codec claims to be lossless"),
@@ -60,6 +65,13 @@ FIELDS = (
 )
 
 SCHEMA = {field.name: field.dtype for field in FIELDS}
+
+SINCE_CORPUS_2 = {
+    "precision": pl.col("dtype"),
+    "split": pl.lit("test"),
+    **{name: pl.lit(None, pl.String) for name in ("pruning", "phase", "tensor_kind")},
+}
+"""What results get that were published before corpora of version 2, and so lack these columns."""
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
@@ -92,6 +104,7 @@ def read(folder: Path) -> pl.DataFrame:
         table = pl.read_parquet(path)
     except (polars.exceptions.PolarsError, OSError) as error:
         raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
-    if missing := [name for name in SCHEMA if name not in table.columns]:
-        raise ValueError(f"{path} lacks the column {missing[0]!r}")
-    return table
+    missing = [name for name in SCHEMA if name not in table.columns]
+    if lost := [name for name in missing if name not in SINCE_CORPUS_2]:
+        raise ValueError(f"{path} lacks the column {lost[0]!r}")
+    return table.with_columns(**{name: SINCE_CORPUS_2[name] for name in missing}).select(*SCHEMA)

@@ -25,6 +25,11 @@ _FIRST_FILES = {LOCK_FILE, JOURNAL_FILE, f"{RUN_FILE}.part"}
 TIMED_CPU_S_PER_CODEC = 12.0
 """A codec whose sizes took more CPU seconds than this is timed on evenly spread traces only."""
 
+OF_TRACE = (
+    *("model", "role", "layer", "dtype", "sparsity", "precision", "pruning", "phase", "split", "values"),
+)
+"""Columns of the results that are attributes of the trace."""
+
 Key = tuple[str, ...]
 """What a record is about: (its kind, trace, digest) and for a cell also (codec spec, codec version)."""
 
@@ -280,7 +285,8 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
 
 def _row(trace: TraceInfo, reference: Record, size: Record, timed: Record) -> Record:
     row: Record = {
-        **{name: getattr(trace, name) for name in ("model", "role", "layer", "dtype", "sparsity", "values")},
+        **{name: getattr(trace, name) for name in OF_TRACE},
+        "tensor_kind": trace.kind,
         "raw_bits": 8 * trace.raw_bytes,
         **reference,
         **size,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from suite.breakdowns import Breakdown
 from suite.leaderboard import Board, Row
 
 Format = Callable[[Any], str]
 
 ABSENT = "–"
+MAX_GROUPS = 9
+"""Columns of ratios that fit beside rank, codec and total."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,42 @@ CODEC = Column("codec", "codec")
 TOTAL = Column("total_ratio", "total ratio", ratio)
 
 
-def group_title(group: str, value: Any) -> str:  # noqa: ANN401 - a role, a dtype or a level
-    """How a group's value is called in a heading."""
-    if group == "sparsity":
-        return f"{100 * value:g} % pruned" if value else "dense"
-    return str(value)
+def group_columns(breakdown: Breakdown) -> list[Column]:
+    """A column of ratios for each group."""
+    return [Column(group.key, group.heading, ratio) for group in breakdown.groups]
+
+
+def judged_traces(board: Board) -> str:
+    """How many traces codecs are ranked on, and of which split where there are others."""
+    if "test" in board.splits:
+        return f"{board.judged} {'test ' if len(board.splits) > 1 else ''}traces"
+    return f"{board.judged} {' and '.join(board.splits)} traces"
+
+
+def _breakdown(breakdown: Breakdown, rows: Sequence[Row]) -> Iterator[Section]:
+    """One table, or several of about equal width where one would be too wide to read."""
+    columns = group_columns(breakdown)
+    parts = math.ceil(len(columns) / MAX_GROUPS)
+    width = math.ceil(len(columns) / parts)
+    for part in range(parts):
+        title = f"{breakdown.title} ({part + 1} of {parts})" if parts > 1 else breakdown.title
+        shown = (RANK, CODEC, TOTAL, *columns[part * width : (part + 1) * width])
+        yield Section(title, breakdown.note if part == 0 else "Continued.", shown, rows)
+
+
+def _rule(board: Board) -> str:
+    """What is ranked on, where that is not simply all; empty where it is."""
+    if board.splits == ("test",):
+        return ""
+    if "test" not in board.splits:
+        return f"No test trace was measured: ranked on the {judged_traces(board)}."
+    others = [split for split in board.splits if split != "test"]
+    stand = "'By split'" + (" and 'By model'" if "control" in others and "model" in board.breakdowns else "")
+    return (
+        f"Ranked on the {judged_traces(board)} alone, {board.judged_bytes / 2**20:.1f} MiB; "
+        f"{' and '.join(others)} traces are measured and verified likewise ('traces verified' counts them) "
+        f"but enter only {stand}."
+    )
 
 
 def leaderboard(board: Board, run: Row) -> Document:
@@ -105,10 +140,8 @@ def leaderboard(board: Board, run: Row) -> Document:
             board.rows,
         )
     ]
-    titles = {"role": "By role", "dtype": "By precision", "sparsity": "By pruning level"}
-    for group, title in titles.items():
-        columns = (Column(f"{group}={v}", group_title(group, v), ratio) for v in board.values[group])
-        sections.append(Section(title, "Total ratio.", (RANK, CODEC, TOTAL, *columns), board.rows))
+    for breakdown in board.breakdowns.values():
+        sections.extend(_breakdown(breakdown, board.rows))
     hardware = [row for row in board.rows if row["kind"] == "hardware"]
     if hardware:
         sections.append(_hardware(hardware))
@@ -116,6 +149,7 @@ def leaderboard(board: Board, run: Row) -> Document:
     intro = (
         f"{board.traces} of {corpus['traces']} traces of corpus '{corpus['name']}' {corpus['version']}, "
         f"{mib:.1f} MiB. Every lossless cell was decoded and compared bit by bit.",
+        *filter(None, (_rule(board),)),
         f"Corpus digest {corpus['digest']}.",
     )
     return Document("Squeezemark size leaderboard", intro, tuple(sections), _footnotes(hardware, run))

@@ -11,6 +11,7 @@ from typing import Any, Self
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,6 +35,9 @@ PHASES = {
 }
 WIDTH_WHEN_PIPED = 140
 PICTURE_WIDTH = 110
+"""Or more, where the columns need it."""
+MAX_WIDTH = 400
+CODEC_MIN_WIDTH = 20
 LINE_EVERY_S = 10.0
 """Where there is no terminal to draw a bar in, a line is printed this often."""
 
@@ -87,7 +91,13 @@ class ProgressWatcher(Watcher):
 def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
     """Print the top of the leaderboard, what failed, and where the rest is."""
     console = _console()
-    console.print(_board_table(board, speeds, top))
+    tables_by_roles = (
+        _board_table(board, speeds, top, roles)
+        for roles in reversed(range(len(board.breakdowns["role"].groups) + 1))
+    )
+    # In a narrow terminal roles are left out, the last ones first: without its codec a row says nothing.
+    fitting = (t for t in tables_by_roles if _needed(console, t).minimum <= console.width)
+    console.print(next(fitting, None) or _board_table(board, speeds, top, 0))
     lines = [
         f"{row['status']}: {row['codec']} on {row['cells']} traces, first {row['trace']}: {row['reason']}"
         for row in board.not_ok
@@ -102,32 +112,46 @@ def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
 
 def picture(board: Board, speeds: list[Row]) -> str:
     """The whole board as an SVG picture that looks like the terminal."""
+    table = _board_table(board, speeds, len(board.rows), len(board.breakdowns["role"].groups))
     console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(_board_table(board, speeds, len(board.rows)))
+    console.width = max(PICTURE_WIDTH, _needed(console, table).maximum)
+    console.print(table)
     svg = console.export_svg(title="Squeezemark", unique_id="board")
     # rich names a font on the network; nothing of ours loads from there.
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
-def _board_table(board: Board, speeds: list[Row], top: int) -> Table:
+def _needed(console: Console, table: Table) -> Measurement:
+    """Width with codecs folded, and with none; rich itself says no more than the console has."""
+    return Measurement.get(console, console.options.update_width(MAX_WIDTH), table)
+
+
+def _board_table(board: Board, speeds: list[Row], top: int, roles: int) -> Table:
+    """The `top` rows, with the columns of the first `roles` roles."""
     by_codec = {row["codec"]: row for row in speeds}
     rows = [{**by_codec.get(row["codec"], {}), **row} for row in board.rows]
     columns = [
         tables.RANK,
         tables.CODEC,
         Column("total_ratio", "total\nratio", tables.ratio),
-        *(Column(f"role={role}", role, tables.ratio) for role in board.values["role"]),
+        *tables.group_columns(board.breakdowns["role"])[:roles],
     ]
     if speeds:
         columns += [Column(f"{d}_mb_s", f"{d}\nMB/s", tables.rate) for d in ("encode", "decode")]
     if any(row["kind"] == "hardware" for row in rows):
         columns.append(Column("effective_ratio_32", "effective\n32 B", tables.ratio))
     shown = f"top {top} of {len(rows)}" if top < len(rows) else f"all {len(rows)}"
-    title = f"{shown} lossless codecs over {board.traces} traces, every round trip verified"
+    title = f"{shown} lossless codecs over {tables.judged_traces(board)}, every round trip verified"
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
     for column in columns:
         left = column is tables.CODEC
-        table.add_column(column.title, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+        table.add_column(
+            column.title,
+            justify="left" if left else "right",
+            overflow="fold",
+            no_wrap=not left,
+            min_width=CODEC_MIN_WIDTH if left else None,
+        )
     for body in tables.Section("", "", tuple(columns), rows[:top]).body():
         table.add_row(*(escape(cell) for cell in body))
     return table

@@ -65,9 +65,16 @@ def environment():
     return {**os.environ, "PYTHONPATH": str(PLUGINS), "COLUMNS": "120"}
 
 
+def trace_fields(role, precision, sparsity=0.0, **fields):
+    pruning = "magnitude" if sparsity else "none"
+    identity = {"model": "net", "role": role, "layer": "fc1", "dtype": precision, "precision": precision}
+    identity |= {"sparsity": sparsity, "pruning": pruning, "phase": "inference", "tensor_kind": ""}
+    return identity | {"split": "test", "raw_bits": 8000, "values": 250} | fields
+
+
 TRACES = {
-    "a": {"role": "weights", "dtype": "float32", "sparsity": 0.0, "raw_bits": 8000, "values": 250},
-    "b": {"role": "activations", "dtype": "int8", "sparsity": 0.9, "raw_bits": 800, "values": 100},
+    "a": trace_fields("weights", "float32"),
+    "b": trace_fields("activations", "int8", 0.9, raw_bits=800, values=100),
 }
 
 
@@ -85,6 +92,6 @@ def cell(codec, trace, coded_bits, **fields):
         "reference_bits": 1000.0,
         "encode_s": [],
         "decode_s": [],
-        **TRACES[trace],
+        **TRACES.get(trace, {}),
         **fields,
     }

@@ -17,8 +17,8 @@ def test_totals_and_means_are_what_they_say():
     assert row["bits_per_value"] == 4100 / 350
     assert row["efficiency"] == 2000 / 4100
     assert (row["role=weights"], row["role=activations"]) == (2, 8)
-    assert (row["dtype=float32"], row["dtype=int8"]) == (2, 8)
-    assert (row["sparsity=0.0"], row["sparsity=0.9"]) == (2, 8)
+    assert (row["precision=float32"], row["precision=int8"]) == (2, 8)
+    assert (row["pruning=s0"], row["pruning=s90"]) == (2, 8)
 
 
 def test_ranks_follow_the_total_and_ties_share_one():

@@ -1,7 +1,7 @@
 import pytest
 
 from suite import plan
-from tracegen.corpus import Corpus
+from tracegen.corpus import Corpus, TraceInfo
 
 
 def specs(patterns):
@@ -65,6 +65,11 @@ def test_a_codec_that_is_not_there_is_named_with_the_nearest(patterns, message):
         ("sparsity=0", 5),
         ("dtype=*int*", 2),
         ("name=net/*/activations/*", 2),
+        ("precision=fp32", 2),
+        ("precision=bf16|int8", 2),
+        ("precision=*float*", 4),
+        ("split=test", 6),
+        ("pruning=none,phase=training", 1),
     ],
 )
 def test_selecting_traces(corpus_folder, select, count):
@@ -79,8 +84,25 @@ def test_selecting_traces(corpus_folder, select, count):
         ("role=wieghts", "the corpus has activations, gradients, updates, weights"),
         ("sparsity=80%", "not a number"),
         ("dtype=fp31", "fp3"),
+        ("precision=fp31", "no trace has precision=fp31; the corpus has bfloat16, float16"),
+        ("split=tset", "the corpus has test"),
     ],
 )
 def test_a_selection_that_means_nothing_is_explained(corpus_folder, select, message):
     with pytest.raises(ValueError, match=message):
         plan.choose_traces(Corpus.open(corpus_folder).traces, select)
+
+
+IDENTITY = {"name": "net/x-s0/weights/fc1", "model": "net", "role": "weights", "layer": "fc1"}
+IDENTITY |= {"dtype": "uint8", "sparsity": 0.0, "pruning": "none", "phase": "inference", "shape": (4,)}
+IDENTITY |= {"sha256": "0" * 64}
+
+
+def test_a_precision_need_not_be_a_dtype_and_kinds_and_splits_can_be_selected():
+    traces = [
+        TraceInfo(**{**IDENTITY, "precision": precision, "kind": kind, "split": split})
+        for precision, kind, split in [("int4", "relu", "test"), ("int8-affine", "", "profile")]
+    ]
+    for select in ("precision=int4", "kind=relu", "kind=re*", "split=test", "precision=int4|fp32"):
+        assert plan.choose_traces(traces, select) == traces[:1]
+    assert plan.choose_traces(traces, "precision=int*") == traces
