@@ -4,51 +4,71 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from tensorcodecs.arrays import did_you_mean
-from tracegen.capturing import capture
+from tracegen.capturing import Scope, capture, split_of
 from tracegen.card import write_card
 from tracegen.corpus import Corpus, CorpusError
+from tracegen.croissant import write_croissant
+from tracegen.divergence import divergence
+from tracegen.finetuning import finetune_pruned, finetune_quantised
 from tracegen.models import RECIPES, Recipe
 from tracegen.models.recipe import Schedule
-from tracegen.precision import VARIANT_DTYPES, make_variant
-from tracegen.pruning import LEVELS, MIN_VALUES
+from tracegen.points import PointRecorder, Recorded
+from tracegen.precision import make_variant
+from tracegen.pruning import MIN_VALUES
+from tracegen.recording import Captured
 from tracegen.reporting import Report
-from tracegen.training import SEED, Tensors, load_tensors, prune, reproducible, tensors_of, train
+from tracegen.training import SEED, Tensors, load_tensors, masks_of, reproducible, tensors_of, train
+from tracegen.variants import DENSE, FINE_TUNED_PRECISIONS, ITERATIVE, MAIN, STRUCTURED, Plan, Pruning, plan
 from tracegen.writing import CorpusWriter, ModelWriter
 
-VERSION = "1"
+VERSION = "2"
 DESCRIPTION = (
-    "Weights, activations and gradients of trained models in float32, float16 and int8, magnitude-pruned at "
-    "0, 50, 80, 90 and 95 %, with the score of every variant on held-out data."
+    "What neural networks really move: weights, activations, gradients, errors, optimiser updates and KV "
+    "caches of trained models, in precisions from float32 to binary, dense and pruned by several methods, in "
+    "inference and at three points of the training, with the score of every variant on held-out data."
 )
+_ALL_PRUNINGS = (DENSE, *ITERATIVE, *STRUCTURED)
+_STREAMS = {name: n for n, name in enumerate([*(p.name for p in _ALL_PRUNINGS), *FINE_TUNED_PRECISIONS])}
 
 
 @dataclass(frozen=True)
 class Tier:
-    """How much is built: which models, and at most how many training steps (0 = the recipe's own)."""
+    """How much is built: which models, and at most how many training steps (0 = the recipe's own).
+
+    `whole`: every layer, uncut, in every combination of precision and pruning.
+    """
 
     models: tuple[str, ...]
     dense_steps: int = 0
     finetune_steps: int = 0
+    whole: bool = False
 
-    def schedule(self, recipe: Recipe, level: int) -> Schedule:
-        """The training schedule of one pruning level (0 = dense)."""
-        schedule = recipe.finetune if level else recipe.dense
-        steps = self.finetune_steps if level else self.dense_steps
+    def schedule(self, recipe: Recipe, *, dense: bool) -> Schedule:
+        """The training schedule of the dense model, or of the fine-tuning of a variant."""
+        schedule = recipe.dense if dense else recipe.finetune
+        steps = self.dense_steps if dense else self.finetune_steps
         return dataclasses.replace(schedule, steps=steps) if steps else schedule
 
 
 TIERS = {
     "tiny": Tier(("lenet300",), 60, 20),
-    # The committed corpus, version 1: a new recipe enters it with the corpus's next version only.
-    "standard": Tier(("lenet300", "lenet5", "resnet20", "dncnn", "lstm")),
-    "full": Tier(tuple(RECIPES)),
+    "standard": Tier(tuple(RECIPES)),
+    "full": Tier(tuple(RECIPES), whole=True),
 }
+
+
+@dataclass
+class Trained:
+    """What training gave: the tensors of every variant by name, and what was recorded on the way."""
+
+    tensors: dict[str, Tensors] = field(default_factory=dict)
+    recorded: list[Recorded] = field(default_factory=list)
 
 
 def build(
@@ -56,27 +76,37 @@ def build(
 ) -> Corpus:
     """Build the corpus of a tier in `out`; returns it, opened.
 
-    Checkpoints come from the corpora in the folders `checkpoints`, the first that has the model; what none
-    has, or everything with `retrain`, is trained. `models` narrows the tier (empty = all of it). Raises
-    CorpusError, and FloatingPointError where a training diverges.
+    Checkpoints come from the corpora in the folders `checkpoints`, the first that has all of the model's;
+    with them come the traces that only training gives. What none has, or everything with `retrain`, is
+    trained. `models` narrows the tier (empty = all of it). Raises CorpusError, and FloatingPointError where a
+    training diverges.
     """
     chosen = TIERS[tier]
     for name in models:
-        if name not in RECIPES:
-            raise CorpusError(f"no model {name!r}{did_you_mean(name, tuple(RECIPES))}")
-    with CorpusWriter(out, name=f"squeezemark-{tier}", version=VERSION, description=DESCRIPTION) as writer:
-        for name in models or chosen.models:
+        if name not in chosen.models:
+            raise CorpusError(f"no model {name!r} in tier {tier}{did_you_mean(name, chosen.models)}")
+    names = models or chosen.models
+    for name in names:
+        RECIPES[name].check_needs()
+    part = "" if set(names) == set(chosen.models) else "-part"
+    corpus_name = f"squeezemark-{tier}{part}"
+    with CorpusWriter(out, name=corpus_name, version=VERSION, description=DESCRIPTION) as writer:
+        for name in names:
             with reproducible():  # seeded for each model, so that it is the same beside others and alone
                 _build_model(writer, RECIPES[name], chosen, () if retrain else checkpoints, report)
     corpus = Corpus.open(out)
     write_card(corpus, {name: _how_trained(RECIPES[name], chosen) for name in corpus.models})
+    write_croissant(corpus)
     return corpus
 
 
 def _build_model(
     writer: CorpusWriter, recipe: Recipe, tier: Tier, checkpoints: Sequence[Path], report: Report
 ) -> None:
-    levels = _shipped(recipe, checkpoints) or _train_levels(recipe, tier, report)
+    model = recipe.make_model()
+    trained = Trained({DENSE.name: tensors_of(model)})
+    if recipe.is_trained:
+        trained = _shipped(recipe, checkpoints) or _train(recipe, model, tier, report)
     with writer.model(
         recipe.name,
         title=recipe.title,
@@ -85,81 +115,140 @@ def _build_model(
         origin=recipe.origin,
         licence=recipe.licence,
     ) as model_writer:
-        _trace_levels(recipe, levels, model_writer, report)
+        _Tracer(recipe, model.eval(), model_writer, report, whole=tier.whole).trace(trained)
+        if recipe.is_trained:
+            for name, tensors in trained.tensors.items():
+                model_writer.add_checkpoint(name, tensors)
 
 
-def _shipped(recipe: Recipe, folders: Sequence[Path]) -> dict[float, Tensors] | None:
+def _variants(recipe: Recipe) -> list[Pruning]:
+    prunings = (DENSE, *ITERATIVE, *recipe.prunings) if recipe.is_trained else (DENSE,)
+    return [pruning for pruning in _ALL_PRUNINGS if pruning in prunings]
+
+
+def _shipped(recipe: Recipe, folders: Sequence[Path]) -> Trained | None:
+    names = {*(pruning.name for pruning in _variants(recipe)), *recipe.quantised}
     for folder in folders:
         with Corpus.open(folder) as corpus:
             info = corpus.models.get(recipe.name)
-            if info and set(LEVELS) <= set(info.checkpoints):
-                return {level: corpus.checkpoint(recipe.name, level) for level in LEVELS}
+            if info and names <= set(info.checkpoints):
+                tensors = {name: corpus.checkpoint(recipe.name, name) for name in info.checkpoints}
+                return Trained(tensors, _recorded(corpus, recipe))
     return None
 
 
-def _train_levels(recipe: Recipe, tier: Tier, report: Report) -> dict[float, Tensors]:
-    model = recipe.make_model()
-    levels = {}
-    for index, level in enumerate(LEVELS):
-        schedule = tier.schedule(recipe, index)
-        report.start(f"{recipe.name}: training at {level:.0%} pruned", schedule.steps)
-        masks = prune(model, level) if level else {}
-        train(recipe, model, schedule, masks=masks, level=index, on_step=report.step)
-        levels[level] = tensors_of(model)
-    return levels
+def _recorded(corpus: Corpus, recipe: Recipe) -> list[Recorded]:
+    """The traces that training gave, as they were."""
+    return [
+        (t.precision, Captured(corpus.read(t), t.role, t.layer, t.phase, corpus.attributes(t), t.kind))
+        for t in corpus.traces
+        if t.model == recipe.name
+        and (t.role == "updates" or t.phase in ("training-start", "training-middle"))
+    ]
 
 
-def _trace_levels(
-    recipe: Recipe, levels: Mapping[float, Tensors], writer: ModelWriter, report: Report
-) -> None:
-    report.start(f"{recipe.name}: tracing", len(levels) * len(VARIANT_DTYPES))
-    for level, tensors in levels.items():
-        model = recipe.make_model().eval()
-        _load(recipe, model, tensors)
-        masks = prune(model, level) if level else {}
-        for dtype in VARIANT_DTYPES:
-            score = _trace_variant(recipe, model, masks, dtype, level, writer)
-            report.note(f"{recipe.name} {dtype} {level:.0%} pruned: {score:.4g} {recipe.metric}")
-            report.step()
-        writer.add_checkpoint(level, tensors)
+def _train(recipe: Recipe, model: nn.Module, tier: Tier, report: Report) -> Trained:
+    schedule, finetune = tier.schedule(recipe, dense=True), tier.schedule(recipe, dense=False)
+    report.start(f"{recipe.name}: training", schedule.steps)
+    recorder = PointRecorder(recipe, schedule.steps)
+    train(recipe, model, schedule, masks={}, stream=0, on_step=report.step, hook=recorder)
+    trained = Trained({DENSE.name: tensors_of(model)}, recorder.recorded)
+    start = model
+    for pruning in _variants(recipe)[1:]:
+        report.start(f"{recipe.name}: fine-tuning {pruning.name}", finetune.steps)
+        base = start if pruning in ITERATIVE else model
+        stream = _STREAMS[pruning.name]
+        tuned = finetune_pruned(recipe, base, pruning, finetune, stream=stream, on_step=report.step)
+        trained.tensors[pruning.name] = tensors_of(tuned)
+        start = tuned if pruning in ITERATIVE else start
+    for precision in recipe.quantised:
+        report.start(f"{recipe.name}: fine-tuning {precision}", finetune.steps)
+        stream = _STREAMS[precision]
+        tuned = finetune_quantised(recipe, model, precision, finetune, stream=stream, on_step=report.step)
+        trained.tensors[precision] = tensors_of(tuned)
+    return trained
 
 
-def _load(recipe: Recipe, model: nn.Module, tensors: Tensors) -> None:
-    try:
-        load_tensors(model, tensors)
-    except ValueError as error:
-        raise CorpusError(f"{recipe.name}: {error}; build with --retrain") from error
+class _Tracer:
+    """Writes the traces and scores of one model."""
 
+    def __init__(
+        self, recipe: Recipe, model: nn.Module, writer: ModelWriter, report: Report, *, whole: bool
+    ) -> None:
+        self._recipe, self._model, self._writer, self._report = recipe, model, writer, report
+        self._whole = whole
 
-def _trace_variant(
-    recipe: Recipe,
-    model: nn.Module,
-    masks: Mapping[str, Tensor],
-    dtype: str,
-    level: float,
-    writer: ModelWriter,
-) -> float:
-    variant = make_variant(recipe, model, dtype)
-    for trace in capture(recipe, variant, masks):
-        writer.add_trace(
+    def trace(self, trained: Trained) -> None:
+        """Every variant, then what training recorded."""
+        recipe = self._recipe
+        plans: list[tuple[str, Pruning, Plan]] = [
+            (p.name, p, plan(p, all_precisions=recipe.has_all_precisions, whole=self._whole))
+            for p in _variants(recipe)
+        ]
+        plans += [(precision, DENSE, {precision: ("weights",)}) for precision in recipe.quantised]
+        self._report.start(f"{recipe.name}: tracing", sum(len(precisions) for *_, precisions in plans))
+        self._load(trained.tensors[DENSE.name])
+        self._dense_outputs = recipe.outputs(self._model)
+        for name, pruning, precisions in plans:
+            self._load(trained.tensors[name])
+            masks = masks_of(self._model) if pruning != DENSE else {}
+            for precision, roles in precisions.items():
+                self._variant(pruning, masks, precision, roles)
+                self._report.step()
+        for precision, trace in trained.recorded:
+            self._add(trace, DENSE, precision)
+
+    def _load(self, tensors: Tensors) -> None:
+        try:
+            load_tensors(self._model, tensors)
+        except ValueError as error:
+            raise CorpusError(f"{self._recipe.name}: {error}; build with --retrain") from error
+
+    def _variant(
+        self, pruning: Pruning, masks: Mapping[str, Tensor], precision: str, roles: tuple[str, ...]
+    ) -> None:
+        recipe = self._recipe
+        variant = make_variant(recipe, self._model, precision)
+        for trace in capture(recipe, variant, masks, self._scope(pruning, roles)):
+            self._add(trace, pruning, precision)
+        outputs = recipe.outputs(variant.model)
+        score = recipe.score(outputs)
+        self._writer.add_score(
+            precision=precision,
+            sparsity=pruning.sparsity,
+            pruning=pruning.method,
+            value=score,
+            divergence=divergence(self._dense_outputs, outputs) if recipe.is_classifier else None,
+        )
+        self._report.note(f"{recipe.name} {precision} {pruning.name}: {score:.4g} {recipe.metric}")
+
+    def _scope(self, pruning: Pruning, roles: tuple[str, ...]) -> Scope:
+        return Scope(roles, whole=self._whole, first_only=pruning not in MAIN)
+
+    def _add(self, trace: Captured, pruning: Pruning, precision: str) -> None:
+        self._writer.add_trace(
             trace.array,
             role=trace.role,
             layer=trace.layer,
-            sparsity=level,
+            sparsity=pruning.sparsity,
+            pruning=pruning.method,
             phase=trace.phase,
+            precision=precision,
+            kind=trace.kind,
+            split=split_of(self._recipe, trace.layer),
             attributes=trace.attributes,
         )
-    score = recipe.evaluate(variant.model)
-    writer.add_score(dtype=dtype, sparsity=level, value=score)
-    return score
 
 
 def _how_trained(recipe: Recipe, tier: Tier) -> str:
-    dense, finetune = tier.schedule(recipe, 0), tier.schedule(recipe, 1)
+    if not recipe.is_trained:
+        return f"{recipe.how_made} Held out: {recipe.held_out}."
+    dense, finetune = tier.schedule(recipe, dense=True), tier.schedule(recipe, dense=False)
     clip = f", gradient norm clipped at {dense.clip_norm:g}" if dense.clip_norm else ""
+    method = f"SGD with momentum {dense.momentum:g}" if dense.momentum else "Adam"
     return (
-        f"Adam, {dense.steps} steps of {dense.batch_size} samples, peak learning rate "
-        f"{dense.learning_rate:g}{clip}; then at each level layer-wise magnitude pruning of every matrix of "
-        f"at least {MIN_VALUES} weights and {finetune.steps} steps at {finetune.learning_rate:g}. "
+        f"{method}, {dense.steps} steps of {dense.batch_size} samples, peak learning rate "
+        f"{dense.learning_rate:g}{clip}; every variant is fine-tuned for {finetune.steps} steps at "
+        f"{finetune.learning_rate:g} (Adam), pruning every matrix of at least {MIN_VALUES} weights. "
         f"Seed {SEED}, one thread. Held out: {recipe.held_out}."
     )

@@ -54,8 +54,8 @@ def import_arrays(
     """Make a corpus in `out` of the arrays that `index` lists; returns it, opened.
 
     `index` holds a list of objects with the keys file (a `.npy` file, beside the index), model, role, layer,
-    dtype (float32, fp32, bf16, ...), and, where wanted, sparsity (0 to 1), pruning, phase, precision, kind and
-    split. Types that numpy lacks come as unsigned words: bfloat16 as uint16.
+    dtype (float32, fp32, bf16, ...), and, where wanted, sparsity (0 to 1), pruning, phase, precision, kind
+    and split. Types that numpy lacks come as unsigned words: bfloat16 as uint16.
 
     Raises CorpusError for everything that is wrong with the index or an array: among them empty arrays
     and, without `allow_nonfinite`, arrays with NaNs or infinities.

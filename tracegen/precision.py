@@ -17,100 +17,148 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tracegen import quantising
 from tracegen.models.recipe import Recipe
+from tracegen.pruning import is_prunable
+from tracegen.quantising import PRECISIONS, WEIGHT_ONLY, Stored, store_tensor, store_weights
 from tracegen.training import batch_rng
+from tracegen.variants import STOCHASTIC
 
-VARIANT_DTYPES = ("float32", "float16", "int8")
 CALIBRATION_BATCHES = 4
-_CALIBRATION_STREAM = 2000  # apart from the pruning levels, which number the training batches
+_CALIBRATION_STREAM = 2000  # apart from the prunings, which number the training batches
+_ROUNDING_SEED = 77
+
+Range = tuple[float, float]
+Rounding = Callable[[Tensor], Tensor]
 
 
 @dataclass
 class Variant:
     """A model that runs in one storage precision.
 
-    `dtype` is float32, float16 or int8. `model` is a copy in evaluation mode, with hooks at the sites; its
-    parameters are float32 tensors that hold only values of the precision. `stored` holds the matrices as
-    they lie in memory (of `dtype`), by parameter name. For int8, `scales` has the scale of each row of each
-    matrix, and `site_scales` the scale of each site.
+    `model` is a copy in evaluation mode, with hooks at the sites; its parameters are float32 tensors that
+    hold only values of the precision. `stored` holds the matrices as they lie in memory, by parameter name;
+    `ranges` the calibrated range of each site, where the precision needs one.
     """
 
-    dtype: str
+    precision: str
     model: nn.Module
-    stored: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
-    scales: dict[str, quantising.Scales] = field(default_factory=dict)
-    site_scales: dict[str, float] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    ranges: dict[str, Range] = field(default_factory=dict)
+
+    @property
+    def tensor_precision(self) -> str:
+        """The precision of activations: float16 where few bits are for the weights alone."""
+        return "float16" if self.precision in WEIGHT_ONLY else _base(self.precision)
+
+    def store(self, tensor: npt.NDArray[np.float32], site: str | None = None) -> Stored:
+        """An activation at a site, or any other tensor, as it lies in memory.
+
+        The range is the site's calibrated one, or the tensor's own.
+        """
+        low, high = self.ranges.get(site or "", (float(tensor.min()), float(tensor.max())))
+        return store_tensor(tensor, self.tensor_precision, low, high, _rng(self.precision))
 
 
-def make_variant(recipe: Recipe, model: nn.Module, dtype: str) -> Variant:
-    """`model` in the storage precision `dtype`; `model` itself stays as it is.
+def _base(precision: str) -> str:
+    return precision.removesuffix(STOCHASTIC)
 
-    Raises ValueError for another dtype than float32, float16 and int8.
+
+def _rng(precision: str) -> np.random.Generator | None:
+    return np.random.default_rng(_ROUNDING_SEED) if precision.endswith(STOCHASTIC) else None
+
+
+def make_variant(recipe: Recipe, model: nn.Module, precision: str) -> Variant:
+    """`model` in the storage precision `precision`, one of `PRECISIONS`, perhaps with `STOCHASTIC` after it.
+
+    `model` itself stays as it is. Raises ValueError for another precision.
     """
-    if dtype not in VARIANT_DTYPES:
-        raise ValueError(f"no storage precision {dtype!r}; legal are {', '.join(VARIANT_DTYPES)}")
-    variant = Variant(dtype, copy.deepcopy(model).eval())
+    if _base(precision) not in PRECISIONS:
+        raise ValueError(f"no storage precision {precision!r}; legal are {', '.join(PRECISIONS)}")
+    variant = Variant(precision, copy.deepcopy(model).eval())
     for name, parameter in variant.model.named_parameters():
         if parameter.dim() >= 2:
-            _store_matrix(variant, name, parameter)
-    if dtype == "float16":
-        _hook_sites(recipe, variant.model, lambda _: round_to_half)
-    elif dtype == "int8":
-        variant.site_scales = _calibrate(recipe, variant.model)
-        _hook_sites(recipe, variant.model, lambda site: _fake_quantiser(variant.site_scales[site]))
+            stored = _store_matrix(variant, name, parameter.detach().numpy())
+            variant.stored[name] = stored
+            parameter.data = torch.from_numpy(stored.values)
+    if variant.tensor_precision in ("float16", "bfloat16"):
+        half = getattr(torch, variant.tensor_precision)
+        _hook_sites(recipe, variant.model, lambda _: lambda tensor: round_to(tensor, half))
+    elif variant.tensor_precision != "float32":
+        variant.ranges = _calibrate(recipe, variant.model)
+        _hook_sites(recipe, variant.model, lambda site: _rounding(variant, site))
     return variant
 
 
-def _store_matrix(variant: Variant, name: str, parameter: nn.Parameter) -> None:
-    values = parameter.detach().numpy()
-    if variant.dtype == "int8":
-        scales = quantising.row_scales(values)
-        stored: npt.NDArray[Any] = quantising.quantise_rows(values, scales)
-        variant.scales[name] = scales
-        rounded = quantising.dequantise_rows(stored, scales)
-    else:
-        stored = values.astype(variant.dtype)
-        rounded = stored.astype(np.float32)
-    variant.stored[name] = stored
-    parameter.data = torch.from_numpy(rounded)
+def _store_matrix(variant: Variant, name: str, values: npt.NDArray[np.float32]) -> Stored:
+    few_bits = variant.precision in WEIGHT_ONLY
+    precision = "float16" if few_bits and not is_prunable(name, values.shape) else _base(variant.precision)
+    return store_weights(values, precision, _rng(variant.precision))
 
 
-def round_to_half(tensor: Tensor) -> Tensor:
-    """Rounded to float16 in the forward pass; autograd rounds the error to float16 in the backward one."""
-    return tensor.half().float()
+def round_to(tensor: Tensor, half: torch.dtype) -> Tensor:
+    """Rounded to a 16-bit type in the forward pass; autograd rounds the error to it in the backward one."""
+    return tensor.to(half).float()
 
 
-def _fake_quantiser(scale: float) -> Callable[[Tensor], Tensor]:
+class _Rounded(torch.autograd.Function):
+    """Replaced by its rounded form; in the backward pass the error is rounded to float8_e5m2 or let through.
+
+    E5M2 has the range that errors need (Micikevicius et al., arXiv 2209.05433, section 3.1).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, _tensor: Tensor, rounded: Tensor, in_range: Tensor | None) -> Tensor:  # noqa: ANN401
+        ctx.in_range = in_range
+        return rounded
+
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        (error,) = errors
+        if ctx.in_range is not None:  # the straight-through estimator, clipped to the range
+            return error * ctx.in_range, None, None
+        low, high = error.aminmax()
+        stored = store_tensor(error.numpy(), "float8_e5m2", low.item(), high.item())
+        return torch.from_numpy(stored.values), None, None
+
+
+def _rounding(variant: Variant, site: str) -> Rounding:
+    low, high = variant.ranges[site]
+
     def round_to_grid(tensor: Tensor) -> Tensor:
-        # Its backward pass is the straight-through estimator, clipped to the range.
-        return torch.fake_quantize_per_tensor_affine(tensor, scale, 0, -quantising.HIGH, quantising.HIGH)
+        values = tensor.detach()
+        stored = store_tensor(values.numpy(), variant.tensor_precision, low, high)
+        in_range = None
+        if variant.tensor_precision.startswith("int8"):
+            in_range = (values >= min(low, 0.0)) & (values <= max(high, 0.0))
+            if "affine" not in variant.tensor_precision:
+                in_range = values.abs() <= max(-low, high)
+        rounded: Tensor = _Rounded.apply(tensor, torch.from_numpy(stored.values), in_range)  # type: ignore[no-untyped-call]
+        return rounded
 
     return round_to_grid
 
 
-def _hook_sites(
-    recipe: Recipe, model: nn.Module, rounding: Callable[[str], Callable[[Tensor], Tensor]]
-) -> None:
+def _hook_sites(recipe: Recipe, model: nn.Module, rounding: Callable[[str], Rounding]) -> None:
     for site in recipe.sites:
         model.get_submodule(site).register_forward_hook(_replace_output(rounding(site)))
 
 
-def _replace_output(rounding: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+def _replace_output(rounding: Rounding) -> Callable[[nn.Module, Any, Tensor], Tensor]:
     return lambda _module, _inputs, output: rounding(output)
 
 
-def _calibrate(recipe: Recipe, model: nn.Module) -> dict[str, float]:
-    """The scale of each site from its largest magnitude over a few training batches."""
-    peaks = dict.fromkeys(recipe.sites, 0.0)
+def _calibrate(recipe: Recipe, model: nn.Module) -> dict[str, Range]:
+    """The range of each site over a few training batches."""
+    ranges = dict.fromkeys(recipe.sites, (np.inf, -np.inf))
 
     def observe(site: str, values: Tensor) -> None:
-        peaks[site] = max(peaks[site], values.abs().max().item())
+        low, high = values.aminmax()
+        ranges[site] = (min(ranges[site][0], low.item()), max(ranges[site][1], high.item()))
 
     with outputs_of(model, recipe.sites, observe), torch.no_grad():
         for step in range(CALIBRATION_BATCHES):
             model(recipe.training_batch(batch_rng(_CALIBRATION_STREAM, step), recipe.dense.batch_size)[0])
-    return {site: quantising.tensor_scale(peak) for site, peak in peaks.items()}
+    return ranges
 
 
 @contextlib.contextmanager

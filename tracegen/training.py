@@ -1,4 +1,4 @@
-"""Training: one thread, seeded, every batch a function of (seed, pruning level, step).
+"""Training: one thread, seeded, every batch a function of (seed, stream, step); each pruning is a stream.
 
 On one machine the result is the same to the bit every time; on another one it is statistically equal, no
 more (other instruction sets sum in another order).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from tracegen.models.recipe import Recipe, Schedule
-from tracegen.pruning import is_prunable, magnitude_mask
+from tracegen.pruning import is_prunable, pruning_mask
 
 SEED = 2026
-_WARM_UP_SHARE = 0.05
+WARM_UP_SHARE = 0.05
 
 Tensors = dict[str, npt.NDArray[Any]]
 Masks = Mapping[str, torch.Tensor]
@@ -59,15 +59,34 @@ def load_tensors(model: nn.Module, tensors: Mapping[str, npt.NDArray[Any]]) -> N
     model.load_state_dict({name: torch.from_numpy(t.copy()) for name, t in tensors.items()}, strict=False)
 
 
-def prune(model: nn.Module, sparsity: float) -> dict[str, torch.Tensor]:
-    """Zero the smallest weights of every prunable matrix; returns the masks (True = survives) by name."""
+def prune(model: nn.Module, sparsity: float, criterion: str = "magnitude") -> dict[str, torch.Tensor]:
+    """Zero the least weights of every prunable matrix; returns the masks (True = survives) by name."""
     masks = {}
     with torch.no_grad():
         for name, weights in model.named_parameters():
             if is_prunable(name, tuple(weights.shape)):
-                masks[name] = torch.from_numpy(magnitude_mask(weights.numpy(), sparsity))
+                masks[name] = torch.from_numpy(pruning_mask(weights.numpy(), sparsity, criterion))
                 weights.masked_fill_(~masks[name], 0.0)  # a product would leave -0.0
     return masks
+
+
+def masks_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The masks of a model that is pruned already: False where a prunable weight is zero."""
+    parameters = model.named_parameters()
+    return {name: p.detach() != 0 for name, p in parameters if is_prunable(name, tuple(p.shape))}
+
+
+class StepHook:
+    """What is done around a training step; the model and the optimiser are the training's own."""
+
+    def before(self, step: int, model: nn.Module) -> None:
+        """The gradients are there, the step is not taken yet."""
+
+    def after(self, step: int, model: nn.Module, optimiser: torch.optim.Optimizer, /) -> None:
+        """The step is taken."""
+
+
+_NO_HOOK = StepHook()
 
 
 def train(
@@ -76,26 +95,28 @@ def train(
     schedule: Schedule,
     *,
     masks: Masks,
-    level: int,
+    stream: int,
     on_step: Callable[[], None],
+    hook: StepHook = _NO_HOOK,
 ) -> None:
     """Train `model` in place; weights where a mask is False get no gradient and stay zero.
 
-    `level` (index of the pruning level) picks the batches; `on_step` is called after every step. Raises
-    FloatingPointError where the loss is no longer finite.
+    `stream` picks the batches; `on_step` is called after every step. Raises FloatingPointError where the
+    loss is no longer finite.
     """
     model.train()
     parameters = dict(model.named_parameters())
-    optimiser = torch.optim.Adam(parameters.values(), lr=schedule.learning_rate)
+    optimiser = _optimiser(schedule, parameters.values())
     for step in range(schedule.steps):
         for group in optimiser.param_groups:
             group["lr"] = schedule.learning_rate * learning_rate_factor(step, schedule.steps)
-        inputs, targets = recipe.training_batch(batch_rng(level, step), schedule.batch_size)
+        inputs, targets = recipe.training_batch(batch_rng(stream, step), schedule.batch_size)
         loss = recipe.loss(model(inputs), targets)
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"{recipe.name}: the loss is {loss.item()} at step {step}")
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        hook.before(step, model)
         for name, mask in masks.items():
             gradient = parameters[name].grad
             if gradient is not None:
@@ -103,18 +124,25 @@ def train(
         if schedule.clip_norm:
             nn.utils.clip_grad_norm_(parameters.values(), schedule.clip_norm)
         optimiser.step()
+        hook.after(step, model, optimiser)
         on_step()
     model.eval()
 
 
-def batch_rng(level: int, step: int) -> np.random.Generator:
-    """The generator that draws the training batch of one step at one pruning level."""
-    return np.random.default_rng([SEED, level, step])
+def _optimiser(schedule: Schedule, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    if schedule.momentum:
+        return torch.optim.SGD(parameters, lr=schedule.learning_rate, momentum=schedule.momentum)
+    return torch.optim.Adam(parameters, lr=schedule.learning_rate)
+
+
+def batch_rng(stream: int, step: int) -> np.random.Generator:
+    """The generator that draws the training batch of one step of one stream."""
+    return np.random.default_rng([SEED, stream, step])
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
     """Share of the peak learning rate: linear warm-up, then a half cosine down to 0."""
-    warm_up = max(1, round(_WARM_UP_SHARE * steps))
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))

@@ -49,6 +49,7 @@ MIN_COMPRESSED_BYTES = 1024
 """Smaller datasets lie plain in the file: a chunk's bookkeeping would cost more than it saves."""
 MAX_CHUNK_BYTES = 1 << 20
 DENSE_SHARE = 0.7
+MAX_COMPACT_ATTRIBUTES = 32
 
 
 def cut_shape(shape: Sequence[int], itemsize_bytes: int, max_bytes: int) -> tuple[int, ...]:
@@ -246,7 +247,7 @@ class ModelWriter:
             options = {"compression": "gzip", "compression_opts": 9, "shuffle": _is_dense(words)}
             # One chunk compresses better and needs no index; large arrays are left to h5py's choice.
             options["chunks"] = array.shape if array.nbytes <= MAX_CHUNK_BYTES else True
-        dataset = self._h5.create_dataset(path, data=words, track_times=False, **options)
+        dataset = self._h5.create_dataset(path, data=words, track_times=False, dcpl=_properties(), **options)
         self._sink.check()
         self._stored.setdefault(key, path)
         return dataset
@@ -260,6 +261,13 @@ class ModelWriter:
         self._h5.attrs["schema_version"] = SCHEMA_VERSION
         made = {"scores": dict(self.scores), "divergences": dict(self.divergences)}
         return ModelInfo(**{**facts, **made, "checkpoints": tuple(self.checkpoints)})
+
+
+def _properties() -> Any:  # noqa: ANN401 - h5py's low-level type
+    # Attributes beyond the eighth would move to a heap of their own: 3 KiB for every trace.
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_attr_phase_change(MAX_COMPACT_ATTRIBUTES, MAX_COMPACT_ATTRIBUTES)
+    return properties
 
 
 def _is_dense(words: Array) -> bool:

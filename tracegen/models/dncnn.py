@@ -76,10 +76,13 @@ class DnCNNRecipe(Recipe):
     licence: ClassVar = datasets.PHOTOS_LICENCE
     dense: ClassVar = Schedule(steps=1000, batch_size=16, learning_rate=2e-3)
     finetune: ClassVar = Schedule(steps=240, batch_size=16, learning_rate=1e-3)
-    weights: ClassVar = {"conv3.weight": None, "conv5.weight": None}
-    gradients: ClassVar = {"conv3.weight": 38, "conv5.weight": 38}
+    is_classifier: ClassVar = False
+    weights: ClassVar = ("conv3.weight",)
+    gradients: ClassVar = ("conv3.weight",)
     loss_scale: ClassVar = 8.0  # the loss is a sum over pixels already
-    activations: ClassVar = {"relu2": 1, "relu5": 1}
+    activations: ClassVar = {"relu2": "relu"}
+    errors: ClassVar = ("relu2",)
+    probe_samples: ClassVar = 1
     sites: ClassVar = ("image", *(f"relu{n}" for n in range(1, LAYERS)))
 
     def make_model(self) -> nn.Module:
@@ -102,10 +105,13 @@ class DnCNNRecipe(Recipe):
         """Half the squared error summed over a crop, mean over the crops (the paper's equation 1)."""
         return (outputs - targets).square().sum((1, 2, 3)).mean() / 2
 
-    def evaluate(self, model: nn.Module) -> float:
-        """PSNR in dB on six held-out crops of 128x128 (their noise is fixed)."""
-        noisy, clean = _held_out()
-        return psnr_db(predict(model, noisy), clean)
+    def outputs(self, model: nn.Module) -> Tensor:
+        """Six held-out crops, denoised (their noise is fixed): (6, 3, 128, 128)."""
+        return predict(model, _held_out()[0])
+
+    def score(self, outputs: Tensor) -> float:
+        """PSNR of the denoised crops in dB."""
+        return psnr_db(outputs, _held_out()[1])
 
     def probe(self, size: int) -> Tensor:
         """The middle 19x19 pixels of the first `size` held-out noisy crops."""

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from tracegen.models.recipe import Schedule
 from tracegen.models.text import SYMBOLS, TextRecipe
+from tracegen.variants import BLOCK_16, TWO_OF_FOUR
 
-CHANNELS = 128
-LAYERS = 4
+CHANNELS = 96
+LAYERS = 3
 HEADS = 4
 CONTEXT_BYTES = 128
 _INITIAL_STD = 0.02
@@ -30,13 +31,16 @@ class CausalSoftmax(nn.Module):
 class Attention(nn.Module):
     """Multi-head causal self-attention (Vaswani et al., NIPS 2017, section 3.2): (N, T, C) to the same.
 
-    The probabilities are a module of their own, because they are traced: an accelerator without a fused
-    attention kernel writes them to memory.
+    Keys and values (the cache of a decoder), scores and probabilities are modules of their own, because
+    they are traced: an accelerator without a fused attention kernel writes them to memory.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.qkv = nn.Linear(CHANNELS, 3 * CHANNELS)
+        self.keys = nn.Identity()
+        self.values = nn.Identity()
+        self.scores = nn.Identity()
         self.probabilities = CausalSoftmax()
         self.context = nn.Identity()
         self.projection = nn.Linear(CHANNELS, CHANNELS)
@@ -45,7 +49,8 @@ class Attention(nn.Module):
         """What the block adds to its inputs."""
         heads = self.qkv(inputs).unflatten(2, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         queries, keys, values = heads.unbind(0)
-        scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
+        keys, values = self.keys(keys), self.values(values)
+        scores = self.scores(queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1]))
         context = self.context((self.probabilities(scores) @ values).transpose(1, 2).flatten(2))
         outputs: Tensor = self.projection(context)
         return outputs
@@ -116,7 +121,7 @@ class GPTRecipe(TextRecipe):
 
     name: ClassVar = "gpt"
     title: ClassVar = (
-        "Byte-level GPT (Radford et al. 2019; 4 blocks of 128 channels, 4 heads) on Python's reference"
+        "Byte-level GPT (Radford et al. 2019; 3 blocks of 96 channels, 4 heads) on Python's reference"
     )
     held_out: ClassVar = "the last 10 % of the text, in windows of 128 bytes"
     dense: ClassVar = Schedule(steps=1200, batch_size=16, learning_rate=2e-3, clip_norm=1.0)
@@ -124,17 +129,32 @@ class GPTRecipe(TextRecipe):
     train_bytes: ClassVar = CONTEXT_BYTES
     test_bytes: ClassVar = CONTEXT_BYTES
     probe_bytes: ClassVar = CONTEXT_BYTES
-    weights: ClassVar = {"blocks.0.attention.qkv.weight": None, "blocks.3.down.weight": None}
-    gradients: ClassVar = {"blocks.0.attention.qkv.weight": 132, "blocks.3.down.weight": 33}
-    activations: ClassVar = {"blocks.1": 2, "blocks.2.attention.probabilities": 1, "blocks.3.gelu": 1}
+    weights: ClassVar = ("blocks.0.attention.qkv.weight", "blocks.2.down.weight")
+    gradients: ClassVar = ("blocks.2.down.weight",)
+    activations: ClassVar = {
+        "blocks.0.gelu": "gelu",
+        "blocks.1": "residual",
+        "blocks.2.attention.scores": "scores",
+        "blocks.2.attention.probabilities": "softmax",
+        "blocks.2.gelu": "gelu",
+    }
+    errors: ClassVar = ("blocks.2.gelu",)
+    kv: ClassVar = (
+        *("blocks.0.attention.keys", "blocks.0.attention.values"),
+        *("blocks.2.attention.keys", "blocks.2.attention.values"),
+    )
+    updates: ClassVar = ("blocks.2.down.weight",)
+    profile: ClassVar = ("blocks.0.*",)
+    prunings: ClassVar = (TWO_OF_FOUR, BLOCK_16)
+    has_all_precisions: ClassVar = True
     sites: ClassVar = (
         "embedding",
         *(
             f"blocks.{block}{part}"
             for block in range(LAYERS)
             for part in (
-                *(".norm1", ".attention.qkv", ".attention.probabilities", ".attention.context"),
-                *(".attended", ".norm2", ".gelu", ""),
+                *(".norm1", ".attention.qkv", ".attention.keys", ".attention.values", ".attention.scores"),
+                *(".attention.probabilities", ".attention.context", ".attended", ".norm2", ".gelu", ""),
             )
         ),
         "norm",

@@ -39,9 +39,11 @@ class GRURecipe(RecurrentRecipe):
 
     name: ClassVar = "gru"
     title: ClassVar = "Byte-level GRU language model (embedding 64, 2 x 96 hidden) on Python's reference"
-    weights: ClassVar = {"gru1.weight_ih": None, "gru2.weight_hh": None}
-    gradients: ClassVar = {"gru1.weight_ih": 264, "gru2.weight_hh": 172}
-    activations: ClassVar = {"gru1.state": 2, "gru2.state": 2}
+    weights: ClassVar = ("gru2.weight_hh",)
+    gradients: ClassVar = ("gru2.weight_hh",)
+    activations: ClassVar = {"gru2.state": "state"}
+    errors: ClassVar = ("gru2.state",)
+    profile: ClassVar = ("*",)
     sites: ClassVar = ("embedding", "gru1.state", "gru2.state")
 
     def make_model(self) -> nn.Module:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tracegen.models.digits import DigitsRecipe
 from tracegen.models.recipe import Schedule
+from tracegen.variants import FINE_TUNED_PRECISIONS, STRUCTURED
 
 
 class LeNet300(nn.Module):
@@ -36,9 +37,15 @@ class LeNet300Recipe(DigitsRecipe):
     title: ClassVar = "LeNet-300-100 (LeCun et al. 1998) on 8x8 digits"
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=2e-3)
     finetune: ClassVar = Schedule(steps=500, batch_size=64, learning_rate=1e-3)
-    weights: ClassVar = {"fc1.weight": None, "fc2.weight": None}
-    gradients: ClassVar = {"fc1.weight": 264}
-    activations: ClassVar = {"relu1": 56}
+    weights: ClassVar = ("fc1.weight",)
+    gradients: ClassVar = ("fc1.weight",)
+    activations: ClassVar = {"relu1": "relu"}
+    errors: ClassVar = ("relu1",)
+    updates: ClassVar = ("fc1.weight",)
+    profile: ClassVar = ("*",)
+    prunings: ClassVar = STRUCTURED
+    quantised: ClassVar = FINE_TUNED_PRECISIONS
+    has_all_precisions: ClassVar = True
     sites: ClassVar = ("image", "relu1", "relu2")
 
     def make_model(self) -> nn.Module:

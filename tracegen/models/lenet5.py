@@ -44,9 +44,10 @@ class LeNet5Recipe(DigitsRecipe):
     title: ClassVar = "LeNet-5 (LeCun et al. 1998, as in Caffe: 20-50-500-10) on 8x8 digits"
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=1.5e-3)
     finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=7e-4)
-    weights: ClassVar = {"conv2.weight": None, "fc1.weight": 84}
-    gradients: ClassVar = {"conv2.weight": 34, "fc1.weight": 84}
-    activations: ClassVar = {"relu1": 13, "relu2": 21}
+    weights: ClassVar = ("conv2.weight",)
+    gradients: ClassVar = ("conv2.weight",)
+    activations: ClassVar = {"relu1": "relu", "image": "input"}
+    errors: ClassVar = ("relu1",)
     sites: ClassVar = ("image", "relu1", "relu2", "relu3")
 
     def make_model(self) -> nn.Module:

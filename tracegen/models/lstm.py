@@ -35,9 +35,10 @@ class LSTMRecipe(RecurrentRecipe):
 
     name: ClassVar = "lstm"
     title: ClassVar = "Byte-level LSTM language model (embedding 64, 2 x 96 hidden) on Python's reference"
-    weights: ClassVar = {"lstm1.weight_ih": None, "lstm2.weight_hh": None}
-    gradients: ClassVar = {"lstm1.weight_ih": 264, "lstm2.weight_hh": 172}
-    activations: ClassVar = {"lstm1.state": 2, "lstm2.state": 2}
+    weights: ClassVar = ("lstm2.weight_hh",)
+    gradients: ClassVar = ("lstm2.weight_hh",)
+    activations: ClassVar = {"lstm2.state": "state"}
+    errors: ClassVar = ("lstm2.state",)
     sites: ClassVar = ("embedding", "lstm1.state", "lstm2.state")
 
     def make_model(self) -> nn.Module:

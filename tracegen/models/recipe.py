@@ -11,21 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tracegen.variants import Pruning
+
 Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Training hyper-parameters: Adam, the learning rate warmed up over 5 % of the steps, then a half cosine.
+    """Training hyper-parameters: the learning rate is warmed up over 5 % of the steps, then a half cosine.
 
     `steps` and `batch_size` are counts; `learning_rate` is the peak; `clip_norm` bounds the gradient's
-    2-norm (0 = unbounded).
+    2-norm (0 = unbounded); `momentum` above 0 means SGD with momentum, 0 means Adam.
     """
 
     steps: int
     batch_size: int
     learning_rate: float
     clip_norm: float = 0.0
+    momentum: float = 0.0
 
 
 class Recipe(ABC):
@@ -33,15 +36,25 @@ class Recipe(ABC):
 
     Class attributes:
         name, title: the model's short name (its file's name) and what it is, with the paper.
-        metric, higher_is_better: what `evaluate` returns, unit in the name.
-        held_out: the data that `evaluate` uses, in words.
+        metric, higher_is_better: what `score` returns, unit in the name.
+        held_out: the data that `outputs` are computed on, in words.
         origin, licence: of the data that it is trained and traced on.
-        dense, finetune: how the dense model is trained, and how it is fine-tuned at each pruning level.
-        weights: parameters whose values are traced, each with the leading rows kept (None = all).
-        gradients: parameters whose gradients are traced, likewise.
-        activations: sites whose tensors are traced, each with the samples of the probe kept.
+        dense, finetune: how the dense model is trained, and how it is fine-tuned in each pruning.
+        is_trained: False for a model that comes trained, or is left as initialised; `how_made` says so.
+        is_control: whether it is there only to be compared with.
+        is_classifier: whether the outputs are logits along the last axis.
+        weights, gradients: parameters that are traced, and whose gradients are.
+        activations: sites whose tensors are traced, each with its kind.
+        errors: sites the gradients of whose tensors are traced.
+        kv: sites that fill an attention cache.
+        updates: parameters whose optimiser state is traced at three points of the dense training.
         sites: the modules whose outputs an accelerator would write to memory, layers fused as usual
             (convolution + norm + ReLU): the places where a storage precision acts.
+        profile: layers, as patterns, whose traces are for codecs to learn from.
+        prunings: methods beside iterative magnitude pruning that it is fine-tuned with.
+        quantised: precisions that it is fine-tuned in (weights that few bits would ruin otherwise).
+        has_all_precisions: whether it is traced in all, not only in the most used ones.
+        probe_samples: how many held-out inputs activations are captured on.
         loss_scale: what the loss is multiplied by before a float16 backward pass (Micikevicius et al., ICLR
             2018, section 3.2), or the small gradients would be lost.
     """
@@ -55,11 +68,26 @@ class Recipe(ABC):
     licence: ClassVar[str]
     dense: ClassVar[Schedule]
     finetune: ClassVar[Schedule]
-    weights: ClassVar[Mapping[str, int | None]]
-    gradients: ClassVar[Mapping[str, int | None]]
-    activations: ClassVar[Mapping[str, int]]
+    how_made: ClassVar[str] = ""
+    is_trained: ClassVar[bool] = True
+    is_control: ClassVar[bool] = False
+    is_classifier: ClassVar[bool] = True
+    weights: ClassVar[tuple[str, ...]]
+    gradients: ClassVar[tuple[str, ...]]
+    activations: ClassVar[Mapping[str, str]]
+    errors: ClassVar[tuple[str, ...]]
+    kv: ClassVar[tuple[str, ...]] = ()
+    updates: ClassVar[tuple[str, ...]] = ()
     sites: ClassVar[tuple[str, ...]]
+    profile: ClassVar[tuple[str, ...]] = ()
+    prunings: ClassVar[tuple[Pruning, ...]] = ()
+    quantised: ClassVar[tuple[str, ...]] = ()
+    has_all_precisions: ClassVar[bool] = False
+    probe_samples: ClassVar[int] = 256
     loss_scale: ClassVar[float] = 1024.0
+
+    def check_needs(self) -> None:  # noqa: B027 - most need nothing beside torch and scikit-learn
+        """Raise CorpusError where something that the model needs is not installed."""
 
     @abstractmethod
     def make_model(self) -> nn.Module:
@@ -74,8 +102,12 @@ class Recipe(ABC):
         """The scalar training loss."""
 
     @abstractmethod
-    def evaluate(self, model: nn.Module) -> float:
-        """The model's `metric` on held-out data; the model must be in evaluation mode."""
+    def outputs(self, model: nn.Module) -> Tensor:
+        """What the model, in evaluation mode, says of the held-out data."""
+
+    @abstractmethod
+    def score(self, outputs: Tensor) -> float:
+        """The `metric` of what `outputs` gave."""
 
     @abstractmethod
     def probe(self, size: int) -> Tensor:

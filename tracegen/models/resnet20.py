@@ -73,11 +73,13 @@ class ResNet20Recipe(DigitsRecipe):
 
     name: ClassVar = "resnet20"
     title: ClassVar = "ResNet-20 (He et al. 2016) on 8x8 digits"
-    dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=3e-3)
+    dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=0.1, momentum=0.9)
     finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=1.5e-3)
-    weights: ClassVar = {"layer3.0.conv1.weight": None, "layer3.2.conv2.weight": None}
-    gradients: ClassVar = {"layer3.0.conv1.weight": 58, "layer3.2.conv2.weight": 29}
-    activations: ClassVar = {"layer1.2.relu2": 17, "layer2.2.relu2": 34}
+    weights: ClassVar = ("layer3.0.conv1.weight",)
+    gradients: ClassVar = ("layer3.0.conv1.weight",)
+    activations: ClassVar = {"layer1.2.relu2": "relu", "layer2.2.relu2": "relu"}
+    errors: ClassVar = ("layer1.2.relu2",)
+    updates: ClassVar[tuple[str, ...]] = ("layer3.0.conv1.weight",)
     sites: ClassVar = (
         "image",
         "relu1",

@@ -26,6 +26,7 @@ class TextRecipe(Recipe):
     higher_is_better: ClassVar = False
     origin: ClassVar = datasets.TEXT_ORIGIN
     licence: ClassVar = datasets.TEXT_LICENCE
+    probe_samples: ClassVar = 4
     train_bytes: ClassVar[int]
     test_bytes: ClassVar[int]
     probe_bytes: ClassVar[int]
@@ -42,10 +43,13 @@ class TextRecipe(Recipe):
         """Cross-entropy of the next byte, in nats: logits (N, T, 256) and bytes (N, T)."""
         return nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
-    def evaluate(self, model: nn.Module) -> float:
-        """Bits per byte over the held-out text, in windows of `test_bytes`, each from an empty context."""
-        windows = _held_out(self.test_bytes)
-        return self.loss(predict(model, windows[:, :-1]), windows[:, 1:]).item() / math.log(2)
+    def outputs(self, model: nn.Module) -> Tensor:
+        """Logits (N, test_bytes, 256) over the held-out text, each window from an empty context."""
+        return predict(model, _held_out(self.test_bytes)[:, :-1])
+
+    def score(self, outputs: Tensor) -> float:
+        """Bits per byte over the held-out text."""
+        return self.loss(outputs, _held_out(self.test_bytes)[:, 1:]).item() / math.log(2)
 
     def probe(self, size: int) -> Tensor:
         """The first `size` windows of `probe_bytes` held-out bytes."""

@@ -13,12 +13,13 @@ from torch import nn
 
 from tracegen.models.digits import DigitsRecipe
 from tracegen.models.recipe import Schedule
+from tracegen.variants import FINE_TUNED_PRECISIONS, STRUCTURED
 
-CHANNELS = (32, 32, 64, 64, 128, 128)
+CHANNELS = (24, 24, 48, 48, 96, 96)
 
 
 class VGG(nn.Sequential):
-    """Three stages of two convolutions + batch norm + ReLU, each max-pooled 2x2, then 128-10.
+    """Three stages of two convolutions + batch norm + ReLU, each max-pooled 2x2, then 96-10.
 
     Input (N, 1, 8, 8), output (N, 10) logits.
     """
@@ -40,12 +41,17 @@ class VGGRecipe(DigitsRecipe):
     """VGG on digits."""
 
     name: ClassVar = "vgg"
-    title: ClassVar = "VGG (Simonyan & Zisserman 2015, batch norm, 32-32-64-64-128-128-10) on 8x8 digits"
+    title: ClassVar = "VGG (Simonyan & Zisserman 2015, batch norm, 24-24-48-48-96-96-10) on 8x8 digits"
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=2e-3)
     finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=1e-3)
-    weights: ClassVar = {"conv4.weight": None, "conv5.weight": None}
-    gradients: ClassVar = {"conv4.weight": 29, "conv5.weight": 29}
-    activations: ClassVar = {"relu2": 9, "relu4": 17}
+    weights: ClassVar = ("conv4.weight",)
+    gradients: ClassVar = ("conv4.weight",)
+    activations: ClassVar = {"relu2": "relu"}
+    errors: ClassVar = ("relu2",)
+    profile: ClassVar = ("*",)
+    prunings: ClassVar = STRUCTURED
+    quantised: ClassVar = FINE_TUNED_PRECISIONS
+    has_all_precisions: ClassVar = True
     sites: ClassVar = ("image", *(f"relu{n}" for n in range(1, len(CHANNELS) + 1)))
 
     def make_model(self) -> nn.Module:

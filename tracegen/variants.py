@@ -1,0 +1,96 @@
+"""Which variants of a model there are: how it is pruned, in which precision it runs, what of it is traced.
+
+Never needs torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tracegen.corpus import pruning_name
+from tracegen.pruning import LEVELS
+
+CORE_PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
+FINE_TUNED_PRECISIONS = ("ternary", "binary")
+STOCHASTIC = "-stochastic"
+"""Ending of a precision whose rounding is stochastic (Gupta et al., ICML 2015)."""
+
+_FEW = ("float32", "int8")
+_ROUNDED_AT_RANDOM = (f"bfloat16{STOCHASTIC}", f"int8{STOCHASTIC}")
+_PAIRED_WITH_TRAINING = ("float32", "bfloat16")
+IN_TRAINING = "activations in training"
+"""Not a role of its own: activations of the backward pass that gives gradients and errors."""
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """A method, as `tracegen.pruning` names it, and the share of weights that go (0 to 1).
+
+    `magnitude` is iterative: each level is fine-tuned from the one below. `magnitude-oneshot` prunes the
+    dense model at once, `magnitude-gradual` while it is fine-tuned; so do all others, like the first.
+    """
+
+    method: str
+    sparsity: float
+
+    @property
+    def name(self) -> str:
+        """Such as `s90` or `block4x4-s80`."""
+        return pruning_name(self.sparsity, self.method)
+
+    @property
+    def criterion(self) -> str:
+        """The method without how it is spread over the training."""
+        return self.method.partition("-")[0]
+
+
+DENSE = Pruning("none", 0.0)
+ITERATIVE = tuple(Pruning("magnitude", level) for level in LEVELS if level)
+ONE_SHOT = Pruning("magnitude-oneshot", 0.9)
+GRADUAL = Pruning("magnitude-gradual", 0.9)
+TWO_OF_FOUR = Pruning("2of4", 0.5)
+BLOCK_16 = Pruning("block16x16", 0.8)
+STRUCTURED = (
+    *(ONE_SHOT, GRADUAL, TWO_OF_FOUR, Pruning("rows", 0.8), Pruning("block4x4", 0.8)),
+    *(BLOCK_16, Pruning("filter", 0.5)),
+)
+MAIN = (DENSE, Pruning("magnitude", 0.9))
+"""The two that every role is traced in."""
+
+Plan = dict[str, tuple[str, ...]]
+"""By precision, the roles (and `IN_TRAINING`) that are traced in it."""
+
+_ALL_ROLES = ("weights", "activations", "kv", "gradients", "errors", IN_TRAINING)
+
+
+def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan:
+    """What is traced of a model pruned so.
+
+    Dense and at 90 %: every role in the core precisions. Else weights, activations and caches in float32 and
+    int8; at the levels of magnitude pruning also gradients in float32, by other methods weights in bfloat16.
+    With `all_precisions`, dense, 90 % and 2:4 come in every precision. With `whole` (the full tier),
+    everything in everything.
+    """
+    roles: dict[str, list[str]] = {}
+
+    def add(precisions: Iterable[str], *names: str) -> None:
+        for precision in precisions:
+            roles.setdefault(precision, []).extend(n for n in names if n not in roles[precision])
+
+    if whole:
+        add(CORE_PRECISIONS, *_ALL_ROLES)
+    elif pruning in MAIN:
+        add(CORE_PRECISIONS, "weights", "activations", "kv", "gradients", "errors")
+        add(_PAIRED_WITH_TRAINING, IN_TRAINING)
+    else:
+        add(_FEW, "weights", "activations", "kv")
+        is_level = pruning in ITERATIVE
+        add(("float32",) if is_level else ("bfloat16",), "gradients" if is_level else "weights")
+    if whole or (all_precisions and pruning in (*MAIN, TWO_OF_FOUR)):
+        add((*FLOAT8, "int8-affine"), "weights", "activations", "kv")
+        add(("int8-tensor", "int8-tensor-affine", "int4"), "weights")
+    if whole or (all_precisions and pruning in MAIN):
+        add(("float8_e5m2", *_ROUNDED_AT_RANDOM), "gradients", "errors")
+    return {precision: tuple(names) for precision, names in roles.items()}
