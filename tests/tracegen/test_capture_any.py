@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 import tracegen  # noqa: E402 - only where torch is
 from tracegen.corpus import Corpus, CorpusError  # noqa: E402
-from tracegen.hooking import Selection, tapped  # noqa: E402
+from tracegen.hooking import CAPTURED_ROLES, Selection, tapped  # noqa: E402
 from tracegen.recording import Facts, Recorder, recording  # noqa: E402
 from tracegen.writing import _Sink  # noqa: E402
 
@@ -57,10 +57,10 @@ def batch(number=0):
     return torch.randn(6, 1, 8, 8, generator=generator), torch.arange(6)
 
 
-def train(model, steps=3):
+def train(model, steps=3, optimiser=None):
     """Train; return everything that a capture could have changed."""
     torch.manual_seed(1)
-    optimiser = torch.optim.Adam(model.parameters())
+    optimiser = optimiser or torch.optim.Adam(model.parameters())
     seen = []
     for step in range(steps):
         inputs, targets = batch(step)
@@ -94,8 +94,12 @@ def test_a_script_of_ten_lines_and_a_ranking(call, tmp_path):
 def test_training_is_the_same_to_the_bit(tmp_path):
     plain, captured = network(), network()
     expected = train(plain)
-    with tracegen.capture(captured, tmp_path / "mine", steps=3):
-        found = train(captured)
+    optimiser = torch.optim.Adam(captured.parameters())
+    roles = (*CAPTURED_ROLES, "updates", "kv")
+    with tracegen.capture(
+        captured, tmp_path / "mine", roles=roles, steps=3, inputs=True, optimiser=optimiser
+    ):
+        found = train(captured, optimiser=optimiser)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
     assert not hooks_of(captured)
 
