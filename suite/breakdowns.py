@@ -181,8 +181,7 @@ def _paired(
     tensors = [by_value for by_value in found.values() if len(by_value) == len(values)]
     if not tensors:
         return None
-    raw_bytes = sum(trace["raw_bits"] for by_value in tensors for trace in by_value.values()) // 8 // 8
-    note = SAME_TENSORS.format(count=len(tensors), mib=raw_bytes / 2**20)
+    raw_bytes = sum(trace["raw_bits"] for by_value in tensors for trace in by_value.values()) // 8
     note = SAME_TENSORS.format(count=len(tensors), mib=raw_bytes / 2**20)
     groups = (_group(column, value, (t[value] for t in tensors), heading) for value in values)
     paired = tuple(replace(group, key=f"paired {group.key}") for group in groups)

@@ -79,8 +79,18 @@ def test_the_same_tensors_in_all_core_precisions_are_compared():
     (row,) = board.rows
     assert row["paired precision=float32"] == (3200 + 8000) / 800
     assert row["paired precision=int8"] == (800 + 8000) / 500
-    note = board.breakdowns["paired_precision"].note
-    assert f"(2 of them, {(3200 + 3 * 800 + 4 * 8000) / 8 / 2**20:.2f} MiB over all columns)" in note
+
+
+def test_a_comparison_says_how_much_it_is_over():
+    mib = 8 * 2**20
+    traces = {
+        f"{layer} {p}": trace_fields("weights", p, layer=layer, raw_bits=3 * mib)
+        for layer in ("fc1", "fc2")
+        for p in CORE
+    }
+    traces["fc3"] = trace_fields("weights", "int8", layer="fc3", raw_bits=50 * mib)
+    note = board_of(traces, {"c": mib}).breakdowns["paired_precision"].note
+    assert "(2 of them, 24.00 MiB over all columns)" in note
 
 
 def test_a_value_that_few_layers_have_does_not_shrink_a_comparison():
