@@ -36,7 +36,7 @@ class LeNet300Recipe(DigitsRecipe):
     name: ClassVar = "lenet300"
     title: ClassVar = "LeNet-300-100 (LeCun et al. 1998) on 8x8 digits"
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=2e-3)
-    finetune: ClassVar = Schedule(steps=500, batch_size=64, learning_rate=1e-3)
+    finetune: ClassVar = Schedule(steps=500, batch_size=64, learning_rate=3e-3)
     weights: ClassVar = ("fc1.weight",)
     gradients: ClassVar = ("fc1.weight",)
     activations: ClassVar = {"relu1": "relu"}

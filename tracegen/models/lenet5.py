@@ -43,7 +43,7 @@ class LeNet5Recipe(DigitsRecipe):
     name: ClassVar = "lenet5"
     title: ClassVar = "LeNet-5 (LeCun et al. 1998, as in Caffe: 20-50-500-10) on 8x8 digits"
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=1.5e-3)
-    finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=7e-4)
+    finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=5e-3)
     weights: ClassVar = ("conv2.weight",)
     gradients: ClassVar = ("conv2.weight",)
     activations: ClassVar = {"relu1": "relu", "image": "input"}
