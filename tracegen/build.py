@@ -12,19 +12,28 @@ from torch import Tensor, nn
 from tensorcodecs.arrays import did_you_mean
 from tracegen.capturing import Scope, capture, split_of
 from tracegen.card import write_card
-from tracegen.corpus import Corpus, CorpusError
+from tracegen.corpus import Corpus, CorpusError, TraceInfo
 from tracegen.croissant import write_croissant
 from tracegen.divergence import divergence
 from tracegen.finetuning import finetune_pruned, finetune_quantised
 from tracegen.models import RECIPES, Recipe
 from tracegen.models.recipe import Schedule
-from tracegen.points import PointRecorder, Recorded
+from tracegen.points import PointRecorder, Recorded, is_update_traced
 from tracegen.precision import make_variant
 from tracegen.pruning import MIN_VALUES
 from tracegen.recording import Captured
 from tracegen.reporting import Report
 from tracegen.training import SEED, Tensors, load_tensors, masks_of, reproducible, tensors_of, train
-from tracegen.variants import DENSE, FINE_TUNED_PRECISIONS, ITERATIVE, MAIN, STRUCTURED, Plan, Pruning, plan
+from tracegen.variants import (
+    DENSE,
+    FINE_TUNED_PRECISIONS,
+    ITERATIVE,
+    MAIN,
+    OTHER_METHODS,
+    Plan,
+    Pruning,
+    plan,
+)
 from tracegen.writing import CorpusWriter, ModelWriter
 
 VERSION = "2"
@@ -33,7 +42,7 @@ DESCRIPTION = (
     "caches of trained models, in precisions from float32 to binary, dense and pruned by several methods, in "
     "inference and at three points of the training, with the score of every variant on held-out data."
 )
-_ALL_PRUNINGS = (DENSE, *ITERATIVE, *STRUCTURED)
+_ALL_PRUNINGS = (DENSE, *ITERATIVE, *OTHER_METHODS)
 _STREAMS = {name: n for n, name in enumerate([*(p.name for p in _ALL_PRUNINGS), *FINE_TUNED_PRECISIONS])}
 
 
@@ -132,19 +141,25 @@ def _shipped(recipe: Recipe, folders: Sequence[Path]) -> Trained | None:
         with Corpus.open(folder) as corpus:
             info = corpus.models.get(recipe.name)
             if info and names <= set(info.checkpoints):
-                tensors = {name: corpus.checkpoint(recipe.name, name) for name in info.checkpoints}
+                wanted = [name for name in info.checkpoints if name in names]
+                tensors = {name: corpus.checkpoint(recipe.name, name) for name in wanted}
                 return Trained(tensors, _recorded(corpus, recipe))
     return None
 
 
 def _recorded(corpus: Corpus, recipe: Recipe) -> list[Recorded]:
-    """The traces that training gave, as they were."""
+    """The traces that only training gave, as they were."""
     return [
         (t.precision, Captured(corpus.read(t), t.role, t.layer, t.phase, corpus.attributes(t), t.kind))
         for t in corpus.traces
-        if t.model == recipe.name
-        and (t.role == "updates" or t.phase in ("training-start", "training-middle"))
+        if t.model == recipe.name and _is_recorded(t)
     ]
+
+
+def _is_recorded(trace: TraceInfo) -> bool:
+    if trace.role == "updates":
+        return is_update_traced(trace.precision, trace.kind, trace.phase)
+    return trace.phase in ("training-start", "training-middle")
 
 
 def _train(recipe: Recipe, model: nn.Module, tier: Tier, report: Report) -> Trained:

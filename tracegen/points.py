@@ -28,6 +28,12 @@ Recorded = tuple[str, Captured]
 """A precision's name and a trace in it."""
 
 
+def is_update_traced(precision: str, kind: str, phase: str) -> bool:
+    """Whether an update is: differences, and states in BF16, only at the end, to keep the corpus small."""
+    is_state_in_bfloat16 = precision == "bfloat16" and kind in _STATES.values()
+    return phase == "training-end" or not (kind == "difference" or is_state_in_bfloat16)
+
+
 class PointRecorder(StepHook):
     """For the dense training: fills `recorded` at its start, middle and end.
 
@@ -61,6 +67,8 @@ class PointRecorder(StepHook):
         states = {name: optimiser.state[p] for name, p in model.named_parameters() if name in now}
         for name, weights in now.items():
             for precision, kind, array in self._updates(name, weights, states[name]):
+                if not is_update_traced(precision, kind, phase):
+                    continue
                 layer = f"{layer_name(name)}.{kind}"
                 self.recorded.append(
                     (precision, Captured(array, "updates", layer, phase, {"step": step}, kind))

@@ -17,7 +17,6 @@ FINE_TUNED_PRECISIONS = ("ternary", "binary")
 STOCHASTIC = "-stochastic"
 """Ending of a precision whose rounding is stochastic (Gupta et al., ICML 2015)."""
 
-_FEW = ("float32", "int8")
 _ROUNDED_AT_RANDOM = (f"bfloat16{STOCHASTIC}", f"int8{STOCHASTIC}")
 _PAIRED_WITH_TRAINING = ("float32", "bfloat16")
 IN_TRAINING = "activations in training"
@@ -51,11 +50,11 @@ ITERATIVE = tuple(Pruning("magnitude", level) for level in LEVELS if level)
 ONE_SHOT = Pruning("magnitude-oneshot", 0.9)
 GRADUAL = Pruning("magnitude-gradual", 0.9)
 TWO_OF_FOUR = Pruning("2of4", 0.5)
+ROWS = Pruning("rows", 0.8)
+BLOCK_4 = Pruning("block4x4", 0.8)
 BLOCK_16 = Pruning("block16x16", 0.8)
-STRUCTURED = (
-    *(ONE_SHOT, GRADUAL, TWO_OF_FOUR, Pruning("rows", 0.8), Pruning("block4x4", 0.8)),
-    *(BLOCK_16, Pruning("filter", 0.5)),
-)
+FILTER = Pruning("filter", 0.5)
+OTHER_METHODS = (ONE_SHOT, GRADUAL, TWO_OF_FOUR, ROWS, BLOCK_4, BLOCK_16, FILTER)
 MAIN = (DENSE, Pruning("magnitude", 0.9))
 """The two that every role is traced in."""
 
@@ -68,7 +67,7 @@ _ALL_ROLES = ("weights", "activations", "kv", "gradients", "errors", IN_TRAINING
 def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan:
     """What is traced of a model pruned so.
 
-    Dense and at 90 %: every role in the core precisions. Else weights, activations and caches in float32 and
+    Dense and at 90 %: every role in the core precisions. Else weights in float32 and int8 and activations in
     int8; at the levels of magnitude pruning also gradients in float32, by other methods weights in bfloat16.
     With `all_precisions`, dense, 90 % and 2:4 come in every precision. With `whole` (the full tier),
     everything in everything.
@@ -85,7 +84,8 @@ def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan
         add(CORE_PRECISIONS, "weights", "activations", "kv", "gradients", "errors")
         add(_PAIRED_WITH_TRAINING, IN_TRAINING)
     else:
-        add(_FEW, "weights", "activations", "kv")
+        add(("float32", "int8"), "weights")
+        add(("int8",), "activations")
         is_level = pruning in ITERATIVE
         add(("float32",) if is_level else ("bfloat16",), "gradients" if is_level else "weights")
     if whole or (all_precisions and pruning in (*MAIN, TWO_OF_FOUR)):

@@ -11,13 +11,13 @@ from tracegen.finetuning import finetune_pruned, finetune_quantised  # noqa: E40
 from tracegen.models import RECIPES  # noqa: E402
 from tracegen.pruning import is_prunable  # noqa: E402
 from tracegen.training import reproducible, tensors_of  # noqa: E402
-from tracegen.variants import FINE_TUNED_PRECISIONS, GRADUAL, ITERATIVE, STRUCTURED  # noqa: E402
+from tracegen.variants import FINE_TUNED_PRECISIONS, GRADUAL, ITERATIVE, OTHER_METHODS  # noqa: E402
 
 RECIPE = RECIPES["lenet5"]
 SCHEDULE = dataclasses.replace(RECIPE.finetune, steps=24, batch_size=16)
 
 
-@pytest.mark.parametrize("pruning", [ITERATIVE[2], *STRUCTURED], ids=lambda pruning: pruning.name)
+@pytest.mark.parametrize("pruning", [ITERATIVE[2], *OTHER_METHODS], ids=lambda pruning: pruning.name)
 def test_every_method_ends_at_its_sparsity_and_leaves_the_start_as_it_was(pruning):
     with reproducible():
         start = RECIPE.make_model()

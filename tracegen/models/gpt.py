@@ -123,7 +123,7 @@ class GPTRecipe(TextRecipe):
     title: ClassVar = (
         "Byte-level GPT (Radford et al. 2019; 3 blocks of 96 channels, 4 heads) on Python's reference"
     )
-    held_out: ClassVar = "the last 10 % of the text, in windows of 128 bytes"
+    held_out: ClassVar = "32 KiB of the last 10 % of the text, in windows of 128 bytes"
     dense: ClassVar = Schedule(steps=1200, batch_size=16, learning_rate=2e-3, clip_norm=1.0)
     finetune: ClassVar = Schedule(steps=300, batch_size=16, learning_rate=1e-3, clip_norm=1.0)
     train_bytes: ClassVar = CONTEXT_BYTES
@@ -139,10 +139,7 @@ class GPTRecipe(TextRecipe):
         "blocks.2.gelu": "gelu",
     }
     errors: ClassVar = ("blocks.2.gelu",)
-    kv: ClassVar = (
-        *("blocks.0.attention.keys", "blocks.0.attention.values"),
-        *("blocks.2.attention.keys", "blocks.2.attention.values"),
-    )
+    kv: ClassVar = ("blocks.0.attention.keys", "blocks.2.attention.keys", "blocks.2.attention.values")
     updates: ClassVar = ("blocks.2.down.weight",)
     profile: ClassVar = ("blocks.0.*",)
     prunings: ClassVar = (TWO_OF_FOUR, BLOCK_16)

@@ -75,7 +75,7 @@ class MobileNetV2Recipe(DigitsRecipe):
     name: ClassVar = "mobilenetv2"
     title: ClassVar = "MobileNetV2 (Sandler et al. 2018), six inverted residuals, on 8x8 digits"
     dense: ClassVar = Schedule(steps=700, batch_size=64, learning_rate=3e-3)
-    finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=1.5e-3)
+    finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=5e-3)
     weights: ClassVar = ("blocks.5.expand.weight",)
     gradients: ClassVar = ("blocks.5.expand.weight",)
     activations: ClassVar = {"blocks.2.relu1": "relu6", "blocks.1": "bottleneck"}

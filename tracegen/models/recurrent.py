@@ -69,7 +69,7 @@ class RecurrentLanguageModel(nn.Module):
 class RecurrentRecipe(TextRecipe):
     """Two recurrent layers between an embedding and 256 logits."""
 
-    held_out: ClassVar = "the last 10 % of the text, in windows of 256 bytes"
+    held_out: ClassVar = "32 KiB of the last 10 % of the text, in windows of 256 bytes"
     dense: ClassVar = Schedule(steps=2000, batch_size=32, learning_rate=6e-3, clip_norm=1.0)
     finetune: ClassVar = Schedule(steps=800, batch_size=32, learning_rate=3e-3, clip_norm=1.0)
     train_bytes: ClassVar = 64

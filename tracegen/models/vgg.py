@@ -13,7 +13,7 @@ from torch import nn
 
 from tracegen.models.digits import DigitsRecipe
 from tracegen.models.recipe import Schedule
-from tracegen.variants import FINE_TUNED_PRECISIONS, STRUCTURED
+from tracegen.variants import BLOCK_4, FILTER, FINE_TUNED_PRECISIONS, ROWS, TWO_OF_FOUR
 
 CHANNELS = (24, 24, 48, 48, 96, 96)
 
@@ -49,7 +49,7 @@ class VGGRecipe(DigitsRecipe):
     activations: ClassVar = {"relu2": "relu"}
     errors: ClassVar = ("relu2",)
     profile: ClassVar = ("*",)
-    prunings: ClassVar = STRUCTURED
+    prunings: ClassVar = (TWO_OF_FOUR, ROWS, BLOCK_4, FILTER)
     quantised: ClassVar = FINE_TUNED_PRECISIONS
     has_all_precisions: ClassVar = True
     sites: ClassVar = ("image", *(f"relu{n}" for n in range(1, len(CHANNELS) + 1)))
