@@ -28,8 +28,8 @@ from tracegen.variants import (
     DENSE,
     FINE_TUNED_PRECISIONS,
     ITERATIVE,
-    MAIN,
     OTHER_METHODS,
+    SPARSE,
     Plan,
     Pruning,
     plan,
@@ -238,7 +238,7 @@ class _Tracer:
         self._report.note(f"{recipe.name} {precision} {pruning.name}: {score:.4g} {recipe.metric}")
 
     def _scope(self, pruning: Pruning, roles: tuple[str, ...]) -> Scope:
-        return Scope(roles, whole=self._whole, first_only=pruning not in MAIN)
+        return Scope(roles, whole=self._whole, first_only=pruning not in (DENSE, SPARSE))
 
     def _add(self, trace: Captured, pruning: Pruning, precision: str) -> None:
         self._writer.add_trace(

@@ -55,42 +55,46 @@ BLOCK_4 = Pruning("block4x4", 0.8)
 BLOCK_16 = Pruning("block16x16", 0.8)
 FILTER = Pruning("filter", 0.5)
 OTHER_METHODS = (ONE_SHOT, GRADUAL, TWO_OF_FOUR, ROWS, BLOCK_4, BLOCK_16, FILTER)
-MAIN = (DENSE, Pruning("magnitude", 0.9))
-"""The two that every role is traced in."""
+SPARSE = Pruning("magnitude", 0.9)
+"""The one that stands for all where not every level is traced."""
 
 Plan = dict[str, tuple[str, ...]]
 """By precision, the roles (and `IN_TRAINING`) that are traced in it."""
 
-_ALL_ROLES = ("weights", "activations", "kv", "gradients", "errors", IN_TRAINING)
+_ALL_ROLES = ("weights", "activations", "kv", "gradients", "errors")
+_OTHER_WEIGHTS = (*FLOAT8, "int8-affine", "int8-tensor", "int8-tensor-affine", "int4")
 
 
 def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan:
     """What is traced of a model pruned so.
 
-    Dense and at 90 %: every role in the core precisions. Else weights in float32 and int8 and activations in
+    Dense: every role in the core precisions, and activations in training beside those in inference. At 90 %:
+    every role, too, but in float16 the weights alone. Else weights in float32 and int8 and activations in
     int8; at the levels of magnitude pruning also gradients in float32, by other methods weights in bfloat16.
-    With `all_precisions`, dense, 90 % and 2:4 come in every precision. With `whole` (the full tier),
-    everything in everything.
+    With `all_precisions`, dense comes in every precision and so do weights at 90 %. With `whole` (the full
+    tier), everything comes in everything.
     """
     roles: dict[str, list[str]] = {}
 
     def add(precisions: Iterable[str], *names: str) -> None:
         for precision in precisions:
-            roles.setdefault(precision, []).extend(n for n in names if n not in roles[precision])
+            present = roles.setdefault(precision, [])
+            present.extend(name for name in names if name not in present)
 
-    if whole:
+    if whole or pruning == DENSE:
         add(CORE_PRECISIONS, *_ALL_ROLES)
-    elif pruning in MAIN:
-        add(CORE_PRECISIONS, "weights", "activations", "kv", "gradients", "errors")
-        add(_PAIRED_WITH_TRAINING, IN_TRAINING)
+        add(CORE_PRECISIONS if whole else _PAIRED_WITH_TRAINING, IN_TRAINING)
+    elif pruning == SPARSE:
+        add(("float32", "bfloat16", "int8"), *_ALL_ROLES)
+        add(("float16",), "weights")
     else:
+        is_level = pruning in ITERATIVE
         add(("float32", "int8"), "weights")
         add(("int8",), "activations")
-        is_level = pruning in ITERATIVE
         add(("float32",) if is_level else ("bfloat16",), "gradients" if is_level else "weights")
-    if whole or (all_precisions and pruning in (*MAIN, TWO_OF_FOUR)):
-        add((*FLOAT8, "int8-affine"), "weights", "activations", "kv")
-        add(("int8-tensor", "int8-tensor-affine", "int4"), "weights")
-    if whole or (all_precisions and pruning in MAIN):
+    if whole or (all_precisions and pruning in (DENSE, SPARSE)):
+        add(_OTHER_WEIGHTS, "weights")
+    if whole or (all_precisions and pruning == DENSE):
+        add((*FLOAT8, "int8-affine"), "activations", "kv")
         add(("float8_e5m2", *_ROUNDED_AT_RANDOM), "gradients", "errors")
     return {precision: tuple(names) for precision, names in roles.items()}

@@ -16,8 +16,8 @@ from tracegen.variants import (
     DENSE,
     FINE_TUNED_PRECISIONS,
     ITERATIVE,
-    MAIN,
     OTHER_METHODS,
+    SPARSE,
     plan,
 )
 
@@ -73,11 +73,11 @@ def test_every_cell_is_there_and_verifies(tiny):
     assert len(notes.notes) == len(info.scores)
 
 
-def test_every_main_cell_comes_in_all_core_precisions():
-    for pruning in MAIN:
-        cells = plan(pruning, all_precisions=False)
-        assert set(cells) == set(CORE_PRECISIONS)
-        assert all({*ROLES} - {"updates"} <= set(roles) for roles in cells.values())
+def test_every_role_comes_dense_and_sparse_in_the_core_precisions():
+    dense, sparse = (plan(pruning, all_precisions=False) for pruning in (DENSE, SPARSE))
+    assert set(dense) == set(sparse) == set(CORE_PRECISIONS)
+    assert all({*ROLES} - {"updates"} <= set(roles) for roles in dense.values())
+    assert all({*ROLES} - {"updates"} <= set(sparse[p]) for p in ("float32", "bfloat16", "int8"))
     for whole in (plan(p, all_precisions=False, whole=True) for p in (*ITERATIVE, *OTHER_METHODS)):
         assert whole == plan(DENSE, all_precisions=False, whole=True)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tracegen.models.recipe import Schedule
 from tracegen.models.text import SYMBOLS, TextRecipe
-from tracegen.variants import BLOCK_16, TWO_OF_FOUR
+from tracegen.variants import TWO_OF_FOUR
 
 CHANNELS = 96
 LAYERS = 3
@@ -129,20 +129,19 @@ class GPTRecipe(TextRecipe):
     train_bytes: ClassVar = CONTEXT_BYTES
     test_bytes: ClassVar = CONTEXT_BYTES
     probe_bytes: ClassVar = CONTEXT_BYTES
-    weights: ClassVar = ("blocks.0.attention.qkv.weight", "blocks.2.down.weight")
+    weights: ClassVar = ("blocks.2.down.weight",)
     gradients: ClassVar = ("blocks.2.down.weight",)
     activations: ClassVar = {
-        "blocks.0.gelu": "gelu",
+        "blocks.2.gelu": "gelu",
         "blocks.1": "residual",
         "blocks.2.attention.scores": "scores",
         "blocks.2.attention.probabilities": "softmax",
-        "blocks.2.gelu": "gelu",
     }
     errors: ClassVar = ("blocks.2.gelu",)
-    kv: ClassVar = ("blocks.0.attention.keys", "blocks.2.attention.keys", "blocks.2.attention.values")
+    kv: ClassVar = ("blocks.0.attention.keys", "blocks.2.attention.values")
     updates: ClassVar = ("blocks.2.down.weight",)
     profile: ClassVar = ("blocks.0.*",)
-    prunings: ClassVar = (TWO_OF_FOUR, BLOCK_16)
+    prunings: ClassVar = (TWO_OF_FOUR,)
     has_all_precisions: ClassVar = True
     sites: ClassVar = (
         "embedding",

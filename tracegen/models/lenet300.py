@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tracegen.models.digits import DigitsRecipe
 from tracegen.models.recipe import Schedule
-from tracegen.variants import BLOCK_4, FINE_TUNED_PRECISIONS, GRADUAL, ONE_SHOT, TWO_OF_FOUR
+from tracegen.variants import BLOCK_16, FINE_TUNED_PRECISIONS, GRADUAL, ONE_SHOT, TWO_OF_FOUR
 
 
 class LeNet300(nn.Module):
@@ -43,7 +43,7 @@ class LeNet300Recipe(DigitsRecipe):
     errors: ClassVar = ("relu1",)
     updates: ClassVar = ("fc1.weight",)
     profile: ClassVar = ("*",)
-    prunings: ClassVar = (ONE_SHOT, GRADUAL, TWO_OF_FOUR, BLOCK_4)
+    prunings: ClassVar = (ONE_SHOT, GRADUAL, TWO_OF_FOUR, BLOCK_16)
     quantised: ClassVar = FINE_TUNED_PRECISIONS
     has_all_precisions: ClassVar = True
     sites: ClassVar = ("image", "relu1", "relu2")
