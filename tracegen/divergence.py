@@ -14,7 +14,7 @@ def divergence(dense: Tensor, variant: Tensor) -> dict[str, float]:
     mean over samples. `flips_percent`: share of samples whose likeliest class changed (Dutta et al.,
     arXiv 2407.09141, "Accuracy is not all you need").
     """
-    log_p, log_q = dense.double().log_softmax(-1), variant.double().log_softmax(-1)
-    kl_nats = (log_p.exp() * (log_p - log_q)).sum(-1).mean().item()
+    log_p, log_q = dense.log_softmax(-1), variant.log_softmax(-1)
+    kl_nats = (log_p.exp() * (log_p - log_q)).sum(-1).double().mean().item()
     flips = (dense.argmax(-1) != variant.argmax(-1)).double().mean().item()
     return {"logit_kl_bits": kl_nats / math.log(2), "flips_percent": 100.0 * flips}

@@ -70,8 +70,7 @@ def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan
 
     Dense: every role in the core precisions, and activations in training beside those in inference. At 90 %:
     every role, too, but in float16 the weights alone. Else weights in float32 and int8 and activations in
-    int8; at the levels of magnitude pruning also gradients in float32, by other methods weights in bfloat16.
-    With `all_precisions`, dense comes in every precision and so do weights at 90 %. With `whole` (the full
+    int8; by methods other than magnitude also weights in bfloat16. With `all_precisions`, dense comes in every precision and so do weights at 90 %. With `whole` (the full
     tier), everything comes in everything.
     """
     roles: dict[str, list[str]] = {}
@@ -88,13 +87,14 @@ def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan
         add(("float32", "bfloat16", "int8"), *_ALL_ROLES)
         add(("float16",), "weights")
     else:
-        is_level = pruning in ITERATIVE
         add(("float32", "int8"), "weights")
         add(("int8",), "activations")
-        add(("float32",) if is_level else ("bfloat16",), "gradients" if is_level else "weights")
+        if pruning not in ITERATIVE:
+            add(("bfloat16",), "weights")
     if whole or (all_precisions and pruning in (DENSE, SPARSE)):
         add(_OTHER_WEIGHTS, "weights")
     if whole or (all_precisions and pruning == DENSE):
         add((*FLOAT8, "int8-affine"), "activations", "kv")
-        add(("float8_e5m2", *_ROUNDED_AT_RANDOM), "gradients", "errors")
+        add(("float8_e5m2",), "gradients", "errors")
+        add(_ROUNDED_AT_RANDOM, "gradients")
     return {precision: tuple(names) for precision, names in roles.items()}

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from tracegen.models.recipe import Schedule
 from tracegen.models.text import SYMBOLS, TextRecipe
-from tracegen.variants import TWO_OF_FOUR
 
 CHANNELS = 96
 LAYERS = 3
@@ -141,7 +140,6 @@ class GPTRecipe(TextRecipe):
     kv: ClassVar = ("blocks.0.attention.keys", "blocks.2.attention.values")
     updates: ClassVar = ("blocks.2.down.weight",)
     profile: ClassVar = ("blocks.0.*",)
-    prunings: ClassVar = (TWO_OF_FOUR,)
     has_all_precisions: ClassVar = True
     sites: ClassVar = (
         "embedding",

@@ -77,7 +77,7 @@ class ResNet20Recipe(DigitsRecipe):
     finetune: ClassVar = Schedule(steps=300, batch_size=64, learning_rate=1.5e-3)
     weights: ClassVar = ("layer3.0.conv1.weight",)
     gradients: ClassVar = ("layer3.0.conv1.weight",)
-    activations: ClassVar = {"layer1.2.relu2": "relu", "layer2.2.relu2": "relu"}
+    activations: ClassVar = {"layer1.2.relu2": "relu"}
     errors: ClassVar = ("layer1.2.relu2",)
     updates: ClassVar[tuple[str, ...]] = ("layer3.0.conv1.weight",)
     sites: ClassVar = (
