@@ -94,8 +94,8 @@ main.add_command(capture)
     type=click.Choice(["tiny", "standard", "full"]),
     default="standard",
     show_default=True,
-    help="tiny: one model, barely trained. standard: the five models of the committed corpus. full: every "
-    "model of the zoo, not committed; trains for about an hour on one core unless checkpoints are given.",
+    help="tiny: one model, trained for seconds. standard: the committed corpus, every model of the zoo. full: "
+    "the same models with every layer, uncut, in every precision and pruning (gigabytes).",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
@@ -105,9 +105,10 @@ main.add_command(capture)
     "--checkpoints",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Take trained tensors from this corpus (repeatable; traces/ where there is one, but for tiny).",
+    help="Take trained tensors, and traces that only training gives, from this corpus (repeatable; traces/ "
+    "where there is one, but for tiny).",
 )
-@click.option("--retrain", is_flag=True, help="Train everything anew, whatever checkpoints there are.")
+@click.option("--retrain", is_flag=True, help="Train everything anew: an hour or two on one core.")
 def build(
     tier: str, out: Path, models: tuple[str, ...], checkpoints: tuple[Path, ...], retrain: bool
 ) -> None:

@@ -70,8 +70,8 @@ def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan
 
     Dense: every role in the core precisions, and activations in training beside those in inference. At 90 %:
     every role, too, but in float16 the weights alone. Else weights in float32 and int8 and activations in
-    int8; by methods other than magnitude also weights in bfloat16. With `all_precisions`, dense comes in every precision and so do weights at 90 %. With `whole` (the full
-    tier), everything comes in everything.
+    int8; by methods other than magnitude also weights in bfloat16. With `all_precisions`, dense comes in
+    every precision and so do weights at 90 %. With `whole` (the full tier), everything comes in everything.
     """
     roles: dict[str, list[str]] = {}
 

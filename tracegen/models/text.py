@@ -48,7 +48,7 @@ class TextRecipe(Recipe):
     def outputs(self, model: nn.Module) -> Tensor:
         """Logits (N, test_bytes, 256) over the held-out text, each window from an empty context."""
         windows = _held_out(self.test_bytes)[:, :-1]
-        return torch.cat([predict(model, some) for some in windows.split(_WINDOWS_AT_ONCE)])
+        return torch.cat([predict(model, some) for some in torch.split(windows, _WINDOWS_AT_ONCE)])
 
     def score(self, outputs: Tensor) -> float:
         """Bits per byte over the held-out text."""
