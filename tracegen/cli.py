@@ -94,7 +94,7 @@ main.add_command(capture)
     type=click.Choice(["tiny", "standard", "full"]),
     default="standard",
     show_default=True,
-    help="tiny: one model, trained for seconds. standard: the committed corpus, every model of the zoo. full: "
+    help="tiny: one model, trained for seconds. standard: the committed corpus, all models of the zoo. full: "
     "the same models with every layer, uncut, in every precision and pruning (gigabytes).",
 )
 @click.option(
