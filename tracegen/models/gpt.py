@@ -124,7 +124,7 @@ class GPTRecipe(TextRecipe):
     )
     held_out: ClassVar = "32 KiB of the last 10 % of the text, in windows of 128 bytes"
     dense: ClassVar = Schedule(steps=1200, batch_size=16, learning_rate=2e-3, clip_norm=1.0)
-    finetune: ClassVar = Schedule(steps=300, batch_size=16, learning_rate=1e-3, clip_norm=1.0)
+    finetune: ClassVar = Schedule(steps=600, batch_size=16, learning_rate=2e-3, clip_norm=1.0)
     train_bytes: ClassVar = CONTEXT_BYTES
     test_bytes: ClassVar = CONTEXT_BYTES
     probe_bytes: ClassVar = CONTEXT_BYTES
