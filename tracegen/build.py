@@ -159,7 +159,7 @@ def _recorded(corpus: Corpus, recipe: Recipe) -> list[Recorded]:
 def _is_recorded(trace: TraceInfo) -> bool:
     if trace.role == "updates":
         return is_update_traced(trace.precision, trace.kind, trace.phase)
-    return trace.phase in ("training-start", "training-middle")
+    return trace.precision == "float32" and trace.phase in ("training-start", "training-middle")
 
 
 def _train(recipe: Recipe, model: nn.Module, tier: Tier, report: Report) -> Trained:

@@ -20,7 +20,6 @@ from tracegen.variants import IN_TRAINING
 
 CHECKPOINT_STEPS = 20
 """Two checkpoints whose difference is traced are so many steps apart."""
-_PRECISIONS = ("float32", "bfloat16")
 _STATES = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
 
 Floats = npt.NDArray[np.float32]
@@ -75,10 +74,9 @@ class PointRecorder(StepHook):
                 )
         if point != "end":
             scope = Scope(("gradients", "errors", IN_TRAINING), phase)
-            for precision in _PRECISIONS:
-                variant = make_variant(self._recipe, model, precision)
-                traces = capture(self._recipe, variant, {}, scope)
-                self.recorded.extend((precision, trace) for trace in traces)
+            variant = make_variant(self._recipe, model, "float32")
+            traces = capture(self._recipe, variant, {}, scope)
+            self.recorded.extend(("float32", trace) for trace in traces)
 
     def _weights(self, model: nn.Module) -> dict[str, Floats]:
         parameters = dict(model.named_parameters())

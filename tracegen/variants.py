@@ -18,7 +18,6 @@ STOCHASTIC = "-stochastic"
 """Ending of a precision whose rounding is stochastic (Gupta et al., ICML 2015)."""
 
 _ROUNDED_AT_RANDOM = (f"bfloat16{STOCHASTIC}", f"int8{STOCHASTIC}")
-_PAIRED_WITH_TRAINING = ("float32", "bfloat16")
 IN_TRAINING = "activations in training"
 """Not a role of its own: activations of the backward pass that gives gradients and errors."""
 
@@ -82,7 +81,7 @@ def plan(pruning: Pruning, *, all_precisions: bool, whole: bool = False) -> Plan
 
     if whole or pruning == DENSE:
         add(CORE_PRECISIONS, *_ALL_ROLES)
-        add(CORE_PRECISIONS if whole else _PAIRED_WITH_TRAINING, IN_TRAINING)
+        add(CORE_PRECISIONS if whole else ("float32",), IN_TRAINING)
     elif pruning == SPARSE:
         add(("float32", "bfloat16", "int8"), *_ALL_ROLES)
         add(("float16",), "weights")

