@@ -87,8 +87,9 @@ def build(
 
     Checkpoints come from the corpora in the folders `checkpoints`, the first that has all of the model's;
     with them come the traces that only training gives. What none has, or everything with `retrain`, is
-    trained. `models` narrows the tier (empty = all of it). Raises CorpusError, and FloatingPointError where a
-    training diverges.
+    trained. `models` narrows the tier (empty = all of it). Models that are finished when an error or Ctrl-C
+    comes are kept in `out`, and the same call goes on after them. Raises CorpusError, and FloatingPointError
+    where a training diverges.
     """
     chosen = TIERS[tier]
     for name in models:
@@ -99,10 +100,14 @@ def build(
         RECIPES[name].check_needs()
     part = "" if set(names) == set(chosen.models) else "-part"
     corpus_name = f"squeezemark-{tier}{part}"
-    with CorpusWriter(out, name=corpus_name, version=VERSION, description=DESCRIPTION) as writer:
+    writer = CorpusWriter(out, name=corpus_name, version=VERSION, description=DESCRIPTION, resumable=True)
+    with writer:
+        if finished := {info.name for info in writer.models}:
+            report.note(f"going on after {', '.join(sorted(finished))}, which an earlier run finished")
         for name in names:
-            with reproducible():  # seeded for each model, so that it is the same beside others and alone
-                _build_model(writer, RECIPES[name], chosen, () if retrain else checkpoints, report)
+            if name not in finished:
+                with reproducible():  # seeded for each model, so that it is the same beside others and alone
+                    _build_model(writer, RECIPES[name], chosen, () if retrain else checkpoints, report)
     corpus = Corpus.open(out)
     write_card(corpus, {name: _how_trained(RECIPES[name], chosen) for name in corpus.models})
     write_croissant(corpus)

@@ -112,7 +112,10 @@ main.add_command(capture)
 def build(
     tier: str, out: Path, models: tuple[str, ...], checkpoints: tuple[Path, ...], retrain: bool
 ) -> None:
-    """Train (or load) the models and trace them: the corpus of a tier."""
+    """Train (or load) the models and trace them: the corpus of a tier.
+
+    Interrupted, it keeps the models that are finished: the same command goes on after them.
+    """
     need("building", "torch", "sklearn", "PIL")
     from tracegen.build import build as build_corpus  # needs torch
 

@@ -202,8 +202,8 @@ class Corpus:
                     f"{path}: schema {data['schema']} {data['schema_version']}, "
                     f"but this version reads {SCHEMA} up to {SCHEMA_VERSION}"
                 )
-            models = {row["name"]: _model_from_row(row) for row in data["models"]}
-            traces = tuple(_trace_from_row(row, data["schema_version"]) for row in data["traces"])
+            models = {row["name"]: model_from_row(row) for row in data["models"]}
+            traces = tuple(trace_from_row(row, data["schema_version"]) for row in data["traces"])
             corpus = cls(root, data, models, traces)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise CorpusError(f"{path} is damaged: {type(error).__name__} {error}") from error
@@ -295,13 +295,15 @@ class Corpus:
         self.close()
 
 
-def _model_from_row(row: Mapping[str, Any]) -> ModelInfo:
+def model_from_row(row: Mapping[str, Any]) -> ModelInfo:
+    """A model as the manifest has it; of either version."""
     # Version 1 has levels, such as 0.9, where version 2 has names.
     names = (c if isinstance(c, str) else pruning_name(c) for c in row["checkpoints"])
     return ModelInfo(**{**row, "checkpoints": tuple(names)})
 
 
-def _trace_from_row(row: Mapping[str, Any], schema_version: int) -> TraceInfo:
+def trace_from_row(row: Mapping[str, Any], schema_version: int) -> TraceInfo:
+    """A trace as the manifest has it; CorpusError where its model's name is none for a file."""
     since_2 = {"precision": row["dtype"]} if schema_version == 1 else {}
     trace = TraceInfo(**{**since_2, **row, "shape": tuple(row["shape"])})
     if not NAME_PATTERN.fullmatch(trace.model):  # it becomes a file's name

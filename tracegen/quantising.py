@@ -54,20 +54,24 @@ class Stored:
 def store_weights(weights: Floats, precision: str, rng: Rng = None) -> Stored:
     """Weights (outputs first) in one of `PRECISIONS`; with `rng`, rounded stochastically.
 
-    int8 has one scale per output, int8-tensor one for all; the affine forms have zero points too. Raises
-    ValueError for another precision or a NaN.
+    int8 has one scale per output, int8-tensor one for all; the affine forms have zero points too. WEIGHT_ONLY
+    formats are always rounded to nearest.
+
+    Raises ValueError for another precision, a NaN, or an infinity where there is a scale.
     """
     _check(weights, precision, PRECISIONS)
     if precision in WEIGHT_ONLY:
-        words, values, attributes = getattr(packing, f"pack_{precision}")(weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            words, values, attributes = getattr(packing, f"pack_{precision}")(weights)
+        _check_range(precision, attributes["scale"])
         return Stored(words, values, attributes)
     if precision in INTEGERS:
-        per_tensor = "tensor" in precision
-        rows = weights.reshape(1 if per_tensor else len(weights), -1)
+        outputs = 1 if "tensor" in precision else len(weights)
+        rows = weights.reshape(outputs, weights.size // max(outputs, 1))
         low, high = rows.min(1, initial=0.0), rows.max(1, initial=0.0)
         spread = (-1, *(1,) * (weights.ndim - 1))
         stored = _integers(weights, precision, low.reshape(spread), high.reshape(spread), rng)
-        if not per_tensor:
+        if "tensor" not in precision:
             stored.attributes["axis"] = 0
         return stored
     return _floats(weights, precision, float(np.abs(weights).max(initial=0.0)), rng)
@@ -76,10 +80,15 @@ def store_weights(weights: Floats, precision: str, rng: Rng = None) -> Stored:
 def store_tensor(tensor: Floats, precision: str, low: float, high: float, rng: Rng = None) -> Stored:
     """An activation, gradient, error or cache in `FLOATS` or `INTEGERS`, one scale for all of it.
 
-    `low` and `high` are the calibrated range; what is outside is clipped. Raises ValueError for another
-    precision or a NaN.
+    `low` and `high` are the calibrated range; what is outside is clipped where there is a scale, and in
+    float16 and bfloat16 becomes infinite where it overflows. Raises ValueError for another precision, a NaN,
+    or a range without order or end where there is a scale.
     """
     _check(tensor, precision, (*FLOATS, *INTEGERS))
+    if FLOATS.get(precision, np.dtype(np.int8)).itemsize == 1:
+        _check_range(precision, low, high)
+        if low > high:
+            raise ValueError(f"the range [{low}, {high}] of {precision} has its ends the wrong way round")
     if precision in INTEGERS:
         one = (1,) * tensor.ndim
         ends = np.full(one, min(low, 0.0), np.float32), np.full(one, max(high, 0.0), np.float32)
@@ -94,17 +103,32 @@ def _check(values: Floats, precision: str, legal: tuple[str, ...]) -> None:
         raise ValueError(f"a NaN cannot be stored in {precision}")
 
 
+def _check_range(precision: str, *ends: Any) -> None:  # noqa: ANN401 - numbers or arrays of them
+    for end in ends:
+        beyond = np.ravel(end)[~np.isfinite(np.ravel(end))]
+        if beyond.size:
+            raise ValueError(f"no finite scale in {precision} for a range that ends at {beyond[0]}")
+
+
 def _integers(values: Floats, precision: str, low: Floats, high: Floats, rng: Rng) -> Stored:
     """Codes int8; `low` <= 0 <= `high` are of a shape that broadcasts to the values'."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = high - low
+    _check_range(precision, span)
     if precision.endswith("affine"):
-        scale = _or_one((high - low) / np.float32(_STEPS_AFFINE))
+        scale = _or_one(span / np.float32(_STEPS_AFFINE))
         zero_point = np.clip(np.rint(_LOW_AFFINE - low / scale), _LOW_AFFINE, HIGH)
         least = _LOW_AFFINE
     else:
         scale = _or_one(np.maximum(-low, high) / np.float32(HIGH))
         zero_point, least = np.zeros_like(scale), -HIGH
-    exact = values / scale
-    steps = np.rint(exact) if rng is None else np.floor(exact + rng.random(values.shape, np.float32))
+    with np.errstate(over="ignore"):  # far outside of the range; clipped below
+        exact = values / scale
+        nearest = np.rint(exact)
+        if rng is not None:
+            # What a code stands for must not move because the division was rounded.
+            exact = np.where(nearest * scale == values, nearest, exact)
+    steps = nearest if rng is None else _floor_or_ceil(exact, rng)
     codes = np.clip(steps + zero_point, least, HIGH)
     restored = ((codes - zero_point) * scale).astype(np.float32)
     many = scale.size > 1
@@ -114,7 +138,16 @@ def _integers(values: Floats, precision: str, low: Floats, high: Floats, rng: Rn
         if many and zero_point.any()
         else int(zero_point.flat[0]),
     }
-    return Stored(codes.astype(np.int8), restored, attributes)
+    return Stored(np.asarray(codes.astype(np.int8)), np.asarray(restored), attributes)
+
+
+def _floor_or_ceil(exact: Floats, rng: np.random.Generator) -> Floats:
+    """Up by the chance that the fraction is; not floor(exact + random), whose sum rounds up to the next."""
+    whole = np.floor(exact)
+    with np.errstate(invalid="ignore"):  # an infinity has no fraction, and stays
+        up = exact - whole >= 1 - rng.random(exact.shape, np.float32)
+    steps: Floats = whole + up
+    return steps
 
 
 def _or_one(scale: Array) -> Floats:
@@ -131,22 +164,31 @@ def _floats(values: Floats, precision: str, peak: float, rng: Rng) -> Stored:
     scale = np.float32(1)
     if dtype.itemsize == 1:
         largest = np.float32(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
+        _check_range(precision, peak)
         scale = np.float32(peak) / largest or np.float32(1)
         attributes["scale"] = float(scale)
-        values = np.clip(values / scale, -largest, largest)
-    words = values.astype(dtype) if rng is None else round_stochastically(values, dtype, rng)
-    return Stored(words, words.astype(np.float32) * scale, attributes)
+        with np.errstate(over="ignore"):  # far outside of the range; clipped
+            scaled = np.clip(values / scale, -largest, largest)
+        if rng is not None:
+            # What a word stands for must not move because the division was rounded.
+            nearest = scaled.astype(dtype).astype(np.float32)
+            scaled = np.where(nearest * scale == values, nearest, scaled)
+        values = np.asarray(scaled)
+    with np.errstate(over="ignore"):  # an overflow is kept, as infinity
+        words = values.astype(dtype) if rng is None else round_stochastically(values, dtype, rng)
+    return Stored(words, np.asarray(words.astype(np.float32) * scale), attributes)
 
 
 def round_stochastically(values: Floats, dtype: np.dtype[Any], rng: np.random.Generator) -> Array:
-    """`values` (float32, finite in `dtype`) in a narrower float type, rounded up or down by chance.
+    """`values` (float32, no NaN) in a narrower float type of the same shape, rounded up or down by chance.
 
     The chance is the nearness, so that the mean of many roundings is the value (Gupta et al., ICML 2015).
+    What is infinite when rounded to nearest is infinite here too: there is no mean that is the value.
     """
     nearest = values.astype(dtype)
     words = nearest.view(f"u{dtype.itemsize}")
-    magnitude = np.abs(values)
     close = np.abs(nearest.astype(np.float32))
+    magnitude = np.where(np.isinf(close), close, np.abs(values))
     # Of sign and magnitude: the next word up is the next magnitude up.
     below = np.where(close > magnitude, words - 1, words).astype(words.dtype)
     above = (below + 1).astype(words.dtype)

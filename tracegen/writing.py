@@ -40,7 +40,9 @@ from tracegen.corpus import (
     ModelInfo,
     TraceInfo,
     corpus_digest,
+    model_from_row,
     trace_digest,
+    trace_from_row,
     trace_name,
     variant_name,
 )
@@ -277,11 +279,18 @@ def _is_dense(words: Array) -> bool:
 
 
 class CorpusWriter:
-    """Writes a corpus folder; it looks whole only once everything in it is (the manifest comes last)."""
+    """Writes a corpus folder; it looks whole only once everything in it is (the manifest comes last).
 
-    def __init__(self, out: Path, *, name: str, version: str, description: str) -> None:
+    With `resumable`, the models that were finished before an error or Ctrl-C are kept beside it, and a
+    writer of the same corpus to the same folder starts with them in `models`.
+    """
+
+    def __init__(
+        self, out: Path, *, name: str, version: str, description: str, resumable: bool = False
+    ) -> None:
         """Raises CorpusError where `out` holds a corpus already: a published trace is never edited."""
         self.out = Path(out)
+        self._resumable = resumable
         self.header = {
             "name": _check_name("corpus name", name),
             "version": version,
@@ -295,9 +304,26 @@ class CorpusWriter:
             raise CorpusError(f"{self.out} holds a corpus already ({found[0]}); choose another --out")
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
+        if self._resumable:
+            self._resume()
+        if not self.models:
+            shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True, exist_ok=True)
         return self
+
+    def _resume(self) -> None:
+        for path in sorted(self._partial.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["header"] == self.header:
+                self.models.append(model_from_row(data["model"]))
+                self.traces.extend(trace_from_row(row, SCHEMA_VERSION) for row in data["traces"])
+
+    def _keep(self, info: ModelInfo, traces: Sequence[TraceInfo]) -> None:
+        self.models.append(info)
+        self.traces.extend(traces)
+        if self._resumable:
+            data = {"header": self.header, "model": asdict(info), "traces": [_row(t) for t in traces]}
+            (self._partial / f"{info.name}.json").write_text(json.dumps(data), encoding="utf-8")
 
     @contextlib.contextmanager
     def model(
@@ -317,17 +343,19 @@ class CorpusWriter:
                 with _uninterrupted():
                     h5.close()
             sink.check()
-        self.models.append(done)
-        self.traces.extend(writer.traces)
+        self._keep(done, writer.traces)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
+        published = False
         try:
             if kind is None:
                 self._publish()
+                published = True
         finally:
-            shutil.rmtree(self._partial, ignore_errors=True)
+            if published or not (self._resumable and self.models):
+                shutil.rmtree(self._partial, ignore_errors=True)
 
     def _publish(self) -> None:
         if not self.traces:

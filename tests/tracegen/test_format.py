@@ -162,3 +162,47 @@ def test_a_header_that_lies_about_the_size_is_found_before_reading(own_corpus):
     trace = next(trace for trace in corpus.traces if trace.dtype == "int64")
     with pytest.raises(CorpusError, match=r"shape \(1099511627776,\) stored, \(512,\) in the manifest"):
         corpus.read(trace)
+
+
+def write_two(folder, *, fail, resumable):
+    facts = {"title": "a net", "metric": "none", "higher_is_better": True, "origin": "", "licence": "CC0"}
+    writer = CorpusWriter(folder, name="two", version="1", description="", resumable=resumable)
+    with writer:
+        for name in ("first", "second"):
+            if any(info.name == name for info in writer.models):
+                continue
+            with writer.model(name, **facts) as model:
+                model.add_trace(np.arange(5000, dtype=np.float32), role="weights", layer=name)
+                model.add_score(precision="float32", value=1.0, divergence={"flips_percent": 2.0})
+                if fail and name == "second":
+                    raise KeyboardInterrupt
+    return [info.name for info in writer.models]
+
+
+def test_a_resumable_writer_goes_on_after_the_models_that_were_finished(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_two(tmp_path / "cut", fail=True, resumable=True)
+    with pytest.raises(CorpusError, match="holds no manifest"):
+        Corpus.open(tmp_path / "cut")
+    kept = tmp_path / "cut" / ".partial" / "first.h5"
+    before = kept.stat().st_mtime_ns, kept.read_bytes()
+    assert write_two(tmp_path / "cut", fail=False, resumable=True) == ["first", "second"]
+    after = tmp_path / "cut" / "first.h5"
+    assert (after.stat().st_mtime_ns, after.read_bytes()) == before, "it was not written again"
+    write_two(tmp_path / "whole", fail=False, resumable=True)
+    manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("cut", "whole")]
+    assert manifests[0] == manifests[1]
+    assert not (tmp_path / "cut" / ".partial").exists()
+    with Corpus.open(tmp_path / "cut") as corpus:
+        assert {problem for _, problem in corpus.verify()} == {None}
+
+
+def test_other_writers_keep_nothing_and_take_nothing_over(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_two(tmp_path / "c", fail=True, resumable=False)
+    assert list((tmp_path / "c").iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        write_two(tmp_path / "c", fail=True, resumable=True)
+    other = CorpusWriter(tmp_path / "c", name="other", version="1", description="", resumable=True)
+    with pytest.raises(CorpusError, match="no trace was written"), other:
+        assert other.models == []
