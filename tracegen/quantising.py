@@ -57,21 +57,23 @@ def store_weights(weights: Floats, precision: str, rng: Rng = None) -> Stored:
     int8 has one scale per output, int8-tensor one for all; the affine forms have zero points too. WEIGHT_ONLY
     formats are always rounded to nearest.
 
-    Raises ValueError for another precision, a NaN, or an infinity where there is a scale.
+    Raises ValueError for another precision, a NaN, and where there is a scale for an infinity or no weights.
     """
     _check(weights, precision, PRECISIONS)
+    if precision not in FLOATS and not weights.size:
+        raise ValueError(f"no scale in {precision} for weights of shape {weights.shape}")
     if precision in WEIGHT_ONLY:
         with np.errstate(over="ignore", invalid="ignore"):
             words, values, attributes = getattr(packing, f"pack_{precision}")(weights)
-        _check_range(precision, attributes["scale"])
+        _check_range(precision, attributes["scale"], np.abs(weights).max())
         return Stored(words, values, attributes)
     if precision in INTEGERS:
-        outputs = 1 if "tensor" in precision else len(weights)
-        rows = weights.reshape(outputs, weights.size // max(outputs, 1))
+        per_tensor = "tensor" in precision
+        rows = weights.reshape(1 if per_tensor else len(weights), -1)
         low, high = rows.min(1, initial=0.0), rows.max(1, initial=0.0)
         spread = (-1, *(1,) * (weights.ndim - 1))
         stored = _integers(weights, precision, low.reshape(spread), high.reshape(spread), rng)
-        if "tensor" not in precision:
+        if not per_tensor:
             stored.attributes["axis"] = 0
         return stored
     return _floats(weights, precision, float(np.abs(weights).max(initial=0.0)), rng)
@@ -112,15 +114,14 @@ def _check_range(precision: str, *ends: Any) -> None:  # noqa: ANN401 - numbers 
 
 def _integers(values: Floats, precision: str, low: Floats, high: Floats, rng: Rng) -> Stored:
     """Codes int8; `low` <= 0 <= `high` are of a shape that broadcasts to the values'."""
+    affine = precision.endswith("affine")
     with np.errstate(over="ignore", invalid="ignore"):
-        span = high - low
+        span = high - low if affine else np.maximum(-low, high)
     _check_range(precision, span)
-    if precision.endswith("affine"):
-        scale = _or_one(span / np.float32(_STEPS_AFFINE))
-        zero_point = np.clip(np.rint(_LOW_AFFINE - low / scale), _LOW_AFFINE, HIGH)
-        least = _LOW_AFFINE
+    scale = _or_one(span / np.float32(_STEPS_AFFINE if affine else HIGH))
+    if affine:
+        zero_point, least = np.clip(np.rint(_LOW_AFFINE - low / scale), _LOW_AFFINE, HIGH), _LOW_AFFINE
     else:
-        scale = _or_one(np.maximum(-low, high) / np.float32(HIGH))
         zero_point, least = np.zeros_like(scale), -HIGH
     with np.errstate(over="ignore"):  # far outside of the range; clipped below
         exact = values / scale

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracegen.pruning import LEVELS, METHODS, gradual_sparsity, is_prunable, pruning_mask
@@ -13,6 +13,7 @@ def random_weights(shape, seed=0):
     return np.random.default_rng(seed).integers(-9, 10, shape).astype(np.float32)
 
 
+@settings(max_examples=40)
 @given(SHAPES, st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_exactly_the_asked_share_goes_and_it_is_the_smallest(shape, sparsity, seed):
     weights = random_weights(shape, seed)
@@ -21,6 +22,22 @@ def test_exactly_the_asked_share_goes_and_it_is_the_smallest(shape, sparsity, se
     assert np.count_nonzero(~mask) == round(sparsity * weights.size)
     if mask.any() and not mask.all():
         assert np.abs(weights[~mask]).max() <= np.abs(weights[mask]).min()
+
+
+def test_of_equal_weights_the_first_go():
+    weights = np.array([[2.0, -1.0, 1.0, 3.0], [1.0, -1.0, 0.0, 5.0]])
+    mask = pruning_mask(weights, 0.5)
+    np.testing.assert_array_equal(mask, [[True, False, False, True], [False, True, False, True]])
+    np.testing.assert_array_equal(pruning_mask(np.ones((1, 4)), 0.5, "2of4"), [[False, False, True, True]])
+
+
+@pytest.mark.parametrize("method", FREE_METHODS)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 1), (1, 5), (2, 1, 1, 1), (0, 4), (4, 0)])
+def test_tiny_and_all_zero_matrices(method, shape):
+    weights = np.zeros(shape, np.float32)
+    assert pruning_mask(weights, 0.0, method).all()
+    assert not pruning_mask(weights, 1.0, method).any()
+    assert pruning_mask(weights, 0.5, method).shape == shape
 
 
 @pytest.mark.parametrize("method", FREE_METHODS)
@@ -34,6 +51,7 @@ def test_rising_levels_are_nested(method):
         previous = mask
 
 
+@settings(max_examples=40)
 @given(SHAPES, st.integers(0, 2**32 - 1))
 def test_two_of_each_four_inputs_survive_and_they_are_the_larger(shape, seed):
     weights = random_weights(shape, seed)
@@ -57,6 +75,7 @@ def blocks(array, height, width):
     ]
 
 
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         [
@@ -94,6 +113,8 @@ def test_other_errors():
         pruning_mask(np.ones((3, 3)), 0.5, "filters")
     with pytest.raises(ValueError, match=r"sparsity 0\.8 is not 0\.5"):
         pruning_mask(np.ones((4, 4)), 0.8, "2of4")
+    with pytest.raises(ValueError, match=r"shape \(4,\) have no two axes"):
+        pruning_mask(np.ones(4), 0.5)
     with pytest.raises(ValueError, match="hold a NaN"):
         pruning_mask(np.full((4, 4), np.nan), 0.5)
 
