@@ -75,6 +75,8 @@ def breakdowns(traces: Sequence[Trace], judged: frozenset[str]) -> dict[str, Bre
             "level": _plain("sparsity", "By pruning level", on, _order(()), _percent, note="Total ratio."),
         }
     activations = [trace for trace in on if trace["role"] == "activations"]
+    levels = _by_magnitude(on)
+    weights = [trace for trace in on if trace["role"] == "weights"]  # most levels have little else
     kinds = [trace for trace in activations if trace["tensor_kind"]]
     models = [trace for trace in traces if trace["trace"] in judged or trace["split"] == "control"]
     found = {
@@ -82,14 +84,21 @@ def breakdowns(traces: Sequence[Trace], judged: frozenset[str]) -> dict[str, Bre
         "precision": _plain("precision", "By precision", on, _order(PRECISIONS)),
         "paired_precision": _paired("precision", "Same tensors, other precision", on, CORE_PRECISIONS),
         "level": _plain("level", "By pruning", on, _order(()), _pruned),
-        "paired_level": _paired("level", "Same tensors, other pruning", on, _by_magnitude(on), _pruned),
+        "paired_level": _paired("level", "Same tensors, other pruning", on, levels, _pruned),
+        "paired_weights": _paired("level", "Same weights, other pruning", weights, levels, _pruned),
         "phase": _several(_plain("phase", "By phase", on, _order(PHASES))),
         "paired_phase": _paired("phase", "Same tensors, training or inference", activations, PHASES),
         "kind": _several(_plain("tensor_kind", "By kind of activation", kinds, _order(()))),
         "model": _several(_by_model(models)),
         "split": _several(_plain("split", "By split", traces, _order(SPLIT_ORDER), note=BY_SPLIT)),
     }
+    if _columns(found["paired_weights"]) == _columns(found["paired_level"]):
+        del found["paired_weights"]
     return {name: breakdown for name, breakdown in found.items() if breakdown}
+
+
+def _columns(breakdown: Breakdown | None) -> tuple[Group, ...] | None:
+    return breakdown.groups if breakdown else None
 
 
 def _level(trace: Trace) -> tuple[str, float]:

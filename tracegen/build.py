@@ -37,6 +37,8 @@ from tracegen.variants import (
 from tracegen.writing import CorpusWriter, ModelWriter
 
 VERSION = "2"
+PUBLISHED = "2026-11-23"
+"""Of the standard corpus in this version: a build must not ask a clock."""
 DESCRIPTION = (
     "What neural networks really move: weights, activations, gradients, errors, optimiser updates and KV "
     "caches of trained models, in precisions from float32 to binary, dense and pruned by several methods, in "
@@ -110,7 +112,7 @@ def build(
                     _build_model(writer, RECIPES[name], chosen, () if retrain else checkpoints, report)
     corpus = Corpus.open(out)
     write_card(corpus, {name: _how_trained(RECIPES[name], chosen) for name in corpus.models})
-    write_croissant(corpus)
+    write_croissant(corpus, published=PUBLISHED if corpus_name == "squeezemark-standard" else None)
     return corpus
 
 

@@ -51,9 +51,10 @@ PRECISION_MEANINGS = {
     "int8-affine": "as int8, but asymmetric: `zero_point` is the code of 0",
     "int8-tensor": "symmetric, with one `scale` for the whole tensor, weights too",
     "int8-tensor-affine": "asymmetric, with one `scale` and `zero_point` for the whole tensor",
-    "int4": "4-bit codes with a scale per group of weights, packed two in a byte",
-    "ternary": "weights of three values, packed into bytes",
-    "binary": "weights of two values, packed into bytes",
+    "int4": "4-bit codes, packed two in a byte, with a float16 scale for every 32 weights; "
+    "activations are float16",
+    "ternary": "weights of three values, packed four in a byte; fine-tuned so",
+    "binary": "weights of two values, packed eight in a byte; fine-tuned so",
 }
 PRUNING_MEANINGS = {
     "none": "dense",
@@ -61,8 +62,8 @@ PRUNING_MEANINGS = {
     "magnitude-gradual": "as magnitude, more and more during one fine-tuning",
     "magnitude-oneshot": "as magnitude, at once from the dense model",
     "2of4": "two of every four neighbours stay (2:4 sparsity)",
-    "rows": "whole rows of a matrix go",
-    "filter": "whole convolution filters go",
+    "rows": "rows of a convolution's kernel go together, or 16 neighbours in a matrix's row",
+    "filter": "all weights of an output channel go together",
     "block4x4": "blocks of 4 x 4 weights go",
     "block16x16": "blocks of 16 x 16 weights go",
 }
@@ -207,7 +208,8 @@ def _legend(corpus: Corpus) -> list[str]:
     names = {trace.precision for trace in traces}
     notes = [
         "What the quantiser rounds to is stored; `scale`, and where needed `zero_point` and `axis`, come as "
-        "attributes. A trace with the attribute `full_rows` holds the first rows of a tensor of so many."
+        "attributes. A trace with the attribute `full_shape` or `full_rows` is the beginning of a tensor of "
+        "that shape, or of so many rows."
     ]
     if any(name.endswith(_STOCHASTIC) for name in names):
         notes[0] = f"A precision that ends in `{_STOCHASTIC}` rounds at random, unbiased. {notes[0]}"
@@ -373,7 +375,7 @@ def _biases(corpus: Corpus) -> str:
             + " Precisions are those of storage: sums stay float32, where an accelerator may round them.",
         ),
         (
-            any("full_rows" in trace.attributes for trace in corpus.traces),
+            any({"full_rows", "full_shape"} & set(corpus.attributes(trace)) for trace in corpus.traces),
             "Long tensors are cut along their leading axis: only their first rows are here.",
         ),
         (True, "One seed: no spread between trainings is known."),

@@ -207,7 +207,9 @@ def test_the_whole_scope_leaves_nothing_out(pruned):
 
 
 def test_the_split_is_by_layer_or_model():
-    assert split_of(RECIPES["lenet300"], "fc1") == "profile"
+    assert split_of(RECIPES["lenet5"], "conv2") == "profile"
+    assert split_of(RECIPES["lenet300"], "fc1") == "test"
+    assert split_of(RECIPES["lenet300"], "fc1.momentum") == "profile"
     assert split_of(RECIPES["gpt"], "blocks.0.attention.keys") == "profile"
     assert split_of(RECIPES["gpt"], "blocks.1") == "test"
     assert split_of(RECIPES["untrained"], "layer1.2.relu2") == "control"

@@ -42,7 +42,7 @@ class LeNet300Recipe(DigitsRecipe):
     activations: ClassVar = {"relu1": "relu"}
     errors: ClassVar = ("relu1",)
     updates: ClassVar = ("fc1.weight",)
-    profile: ClassVar = ("*",)
+    profile: ClassVar = ("fc1.*",)  # the updates
     prunings: ClassVar = (ONE_SHOT, GRADUAL, TWO_OF_FOUR, BLOCK_16)
     quantised: ClassVar = FINE_TUNED_PRECISIONS
     has_all_precisions: ClassVar = True

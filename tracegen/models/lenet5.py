@@ -48,6 +48,7 @@ class LeNet5Recipe(DigitsRecipe):
     gradients: ClassVar = ("conv2.weight",)
     activations: ClassVar = {"relu1": "relu", "image": "input"}
     errors: ClassVar = ("relu1",)
+    profile: ClassVar = ("*",)
     sites: ClassVar = ("image", "relu1", "relu2", "relu3")
 
     def make_model(self) -> nn.Module:

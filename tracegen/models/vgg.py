@@ -48,7 +48,6 @@ class VGGRecipe(DigitsRecipe):
     gradients: ClassVar = ("conv4.weight",)
     activations: ClassVar = {"relu2": "relu"}
     errors: ClassVar = ("relu2",)
-    profile: ClassVar = ("*",)
     prunings: ClassVar = (TWO_OF_FOUR, ROWS, BLOCK_4, FILTER)
     quantised: ClassVar = FINE_TUNED_PRECISIONS
     has_all_precisions: ClassVar = True
