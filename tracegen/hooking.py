@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import ml_dtypes
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -21,7 +19,6 @@ from tensorcodecs.arrays import did_you_mean
 from tracegen.corpus import ROLES, CorpusError
 from tracegen.recording import (
     DEFAULT_MAX_BYTES,
-    Array,
     Captured,
     Facts,
     Recorder,
@@ -29,6 +26,17 @@ from tracegen.recording import (
     legal_name,
     matching,
     recording,
+)
+from tracegen.tensors import (
+    STATE_KINDS,
+    array_of,
+    distinct,
+    has_plain_bits,
+    joined,
+    key_value_pairs,
+    named_tensors,
+    record,
+    record_weights,
 )
 
 CAPTURED_ROLES = ("weights", "activations", "gradients", "errors")
@@ -44,22 +52,6 @@ _KINDS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
     ((nn.Embedding, nn.EmbeddingBag), "embedding"),
     ((nn.RNNBase, nn.RNNCellBase), "recurrent"),
 )
-# By an optimiser's own key; any other kind is the key.
-_STATES = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
-
-# By a tensor's dtype: the words that torch hands to numpy, and what their bits mean.
-_DTYPES = {
-    **{
-        getattr(torch, name): (getattr(torch, name), np.dtype(name))
-        for name in (
-            *("float64", "float32", "float16", "int64", "int32", "int16", "int8"),
-            *("uint64", "uint32", "uint16", "uint8"),
-        )
-    },
-    torch.bfloat16: (torch.uint16, np.dtype(ml_dtypes.bfloat16)),
-    torch.float8_e4m3fn: (torch.uint8, np.dtype(ml_dtypes.float8_e4m3fn)),
-    torch.float8_e5m2: (torch.uint8, np.dtype(ml_dtypes.float8_e5m2)),
-}
 # What can be subtracted without a detour.
 _SUBTRACTED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _STEP = "optimiser's step"
@@ -204,8 +196,8 @@ class _Taps:
         self.kinds: dict[str, str] = {}
         for name, module in self.modules.items():
             for own, parameter in module.named_parameters(recurse=False):
-                self.parameters[_joined(name, own)] = parameter
-                self.kinds[_joined(name, own)] = kind_of(module)
+                self.parameters[joined(name, own)] = parameter
+                self.kinds[joined(name, own)] = kind_of(module)
         self._model = model
         self._passes: Counter[str] = Counter()
         self._handles: list[Any] = []
@@ -225,7 +217,7 @@ class _Taps:
             for name, module in {"": self._model, **self.modules}.items():
                 self._handles.append(module.register_forward_hook(partial(self._caches, name)))
         if "gradients" in roles:
-            for name, parameter in _distinct(self.parameters.items()):
+            for name, parameter in distinct(self.parameters.items()):
                 if parameter.requires_grad and not is_lazy(parameter):
                     self._hook_tensor(parameter, partial(self._gradient, name))
 
@@ -259,7 +251,7 @@ class _Taps:
             self._recorder.note(f"layer {layer} skipped: its output is {_type_of(output)}, no tensor")
         kind = kind_of(module)
         for key, tensor in tensors:
-            name = f"{_joined(layer, key)}{suffix}"
+            name = f"{joined(layer, key)}{suffix}"
             if "activations" in self._selection.roles:
                 self._record(tensor, "activations", name, _phase_of(module), kind)
             if "errors" in self._selection.roles and tensor.requires_grad:
@@ -281,16 +273,16 @@ class _Taps:
         if not tensors:
             self._recorder.note(f"input of {layer} skipped: it holds no tensor")
         for key, tensor in tensors:
-            name = f"{_joined(layer, 'input', key)}{suffix}"
+            name = f"{joined(layer, 'input', key)}{suffix}"
             self._record(tensor, "activations", name, _phase_of(module), "input")
 
     def _caches(self, layer: str, module: nn.Module, _inputs: object, output: object) -> None:
         suffix = self._suffix(f"cache of {layer}")
         if suffix is None:
             return
-        for index, pair in enumerate(_key_value_pairs(output)):
+        for index, pair in enumerate(key_value_pairs(output)):
             for kind, tensor in zip(("keys", "values"), pair, strict=True):
-                name = f"{_joined(layer, str(index), kind)}{suffix}"
+                name = f"{joined(layer, str(index), kind)}{suffix}"
                 self._record(tensor, "kv", name, _phase_of(module), kind)
 
     def _before_step(self, before: BinaryIO, *_: object) -> None:
@@ -299,7 +291,7 @@ class _Taps:
             return
         with self._errors_kept():
             before.seek(0)
-            before.writelines(_array(tensor, kept).tobytes() for _, tensor, (kept, _) in self._steppable())
+            before.writelines(array_of(tensor, kept).tobytes() for _, tensor, (kept, _) in self._steppable())
 
     def _after_step(self, before: BinaryIO, optimiser: torch.optim.Optimizer, *_: object) -> None:
         suffix = self._selection.suffix(self._passes[_STEP])
@@ -312,28 +304,28 @@ class _Taps:
                 earlier = bytearray(before.read(now.numel() * now.element_size()))
                 change = now - torch.frombuffer(earlier, dtype=now.dtype).view(now.shape)
                 layer = self._update(name, "step", suffix)
-                array = _array(change, ())
+                array = array_of(change, ())
                 self._recorder.add(Captured(array, "updates", layer, "training", attributes, "step"))
         if suffix:
             self.record_state(optimiser, suffix)
 
     def _steppable(self) -> Iterator[tuple[str, Tensor, tuple[tuple[slice, ...], dict[str, int]]]]:
         """The parameters that torch subtracts in their own dtype, each with what `Recorder.cut` says."""
-        for name, parameter in _distinct(self.parameters.items()):
-            if _has_plain_bits(parameter) and parameter.dtype in _SUBTRACTED and parameter.numel():
+        for name, parameter in distinct(self.parameters.items()):
+            if has_plain_bits(parameter) and parameter.dtype in _SUBTRACTED and parameter.numel():
                 yield name, parameter, self._recorder.cut(parameter.shape, parameter.element_size())
 
     def record_state(self, optimiser: torch.optim.Optimizer, suffix: str = "") -> None:
         """Record what the optimiser keeps of each parameter, its counters of steps excepted."""
-        for name, parameter in _distinct(self.parameters.items()):
+        for name, parameter in distinct(self.parameters.items()):
             for key, value in optimiser.state.get(parameter, {}).items():
                 if isinstance(value, Tensor) and value.ndim:
-                    kind = _STATES.get(key, legal_name(str(key)))
+                    kind = STATE_KINDS.get(key, legal_name(str(key)))
                     self._record(value, "updates", self._update(name, kind, suffix), "training", kind)
 
     @staticmethod
     def _update(parameter: str, kind: str, suffix: str) -> str:
-        return f"{_joined(layer_name(parameter), kind)}{suffix}"
+        return f"{joined(layer_name(parameter), kind)}{suffix}"
 
     def _error(self, name: str, kind: str, seen: set[str], gradient: Tensor) -> None:
         if not seen:  # a second backward pass through the same graph is another pass
@@ -373,14 +365,6 @@ def _selected(model: nn.Module, patterns: tuple[str, ...]) -> dict[str, nn.Modul
     return {name: modules[name] for name in matching(patterns, layers)}
 
 
-def record_weights(
-    recorder: Recorder, tensors: Iterable[tuple[str, Tensor]], kinds: Mapping[str, str] | None = None
-) -> None:
-    """Record named parameters as `weights`; one that several names share, under its first name."""
-    for name, tensor in _distinct(tensors, lambda name, first: recorder.note(f"{name} shares {first}")):
-        record(recorder, tensor, "weights", layer_name(name), "inference", (kinds or {}).get(name, ""))
-
-
 def kind_of(module: nn.Module) -> str:
     """What sort of layer it is: linear, conv, norm, ...; for any other its class in lower case."""
     for classes, kind in _KINDS:
@@ -391,82 +375,6 @@ def kind_of(module: nn.Module) -> str:
 
 def _phase_of(module: nn.Module) -> str:
     return "training" if module.training and torch.is_grad_enabled() else "inference"
-
-
-def _key_value_pairs(output: object) -> Iterator[tuple[Tensor, Tensor]]:
-    """The keys and values of each layer in a cache, where the output is one or holds `past_key_values`.
-
-    Known by what they look like: the cache classes of transformers, by version, and its older tuples.
-    """
-    named = output.get("past_key_values") if isinstance(output, Mapping) else None
-    cache = getattr(output, "past_key_values", named)
-    pairs: Iterable[object] = ()
-    if isinstance(cache, tuple | list):
-        pairs = (tuple(pair)[:2] for pair in cache if isinstance(pair, tuple | list))
-    else:
-        cache = output if cache is None else cache
-        if isinstance(layers := getattr(cache, "layers", None), tuple | list):
-            pairs = ((getattr(one, "keys", None), getattr(one, "values", None)) for one in layers)
-        elif hasattr(cache, "key_cache") and hasattr(cache, "value_cache"):
-            pairs = zip(cache.key_cache, cache.value_cache, strict=False)
-    for found in pairs:
-        match found:
-            case (Tensor() as keys, Tensor() as values):
-                yield keys, values
-
-
-def _distinct(
-    tensors: Iterable[tuple[str, Tensor]], shared: Callable[[str, str], None] = lambda _name, _first: None
-) -> Iterator[tuple[str, Tensor]]:
-    first_names: dict[object, str] = {}
-    for name, tensor in tensors:
-        key: object = id(tensor)
-        if not is_lazy(tensor) and tensor.layout is torch.strided and tensor.numel() and not tensor.is_meta:
-            key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
-        if first_names.setdefault(key, name) == name:
-            yield name, tensor
-        else:
-            shared(name, first_names[key])
-
-
-def _has_plain_bits(tensor: Tensor) -> bool:
-    is_plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
-    return is_plain and not is_lazy(tensor)
-
-
-def _array(tensor: Tensor, kept: tuple[slice, ...]) -> Array:
-    words, dtype = _DTYPES[tensor.dtype]
-    bits: Array = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
-    return bits.view(dtype)
-
-
-def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str, kind: str = "") -> None:
-    """Record a tensor's bits, cut before they are copied; what has no plain bits is noted."""
-    if not _has_plain_bits(tensor):
-        recorder.note(f"{role}/{layer} skipped: it is sparse, nested, meta or not initialised")
-        return
-    if tensor.dtype not in _DTYPES:
-        name = str(tensor.dtype).removeprefix("torch.")
-        recorder.note(f"{role}/{layer} skipped: {name} is no dtype of a trace")
-        return
-    kept, attributes = recorder.cut(tensor.shape, tensor.element_size())
-    recorder.add(Captured(_array(tensor, kept), role, layer, phase, attributes, kind))
-
-
-def named_tensors(value: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """The tensors in nested tuples, lists and mappings, named by index and key, such as `1.hidden`."""
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from named_tensors(item, _joined(name, str(key)))
-    elif isinstance(value, tuple | list):
-        for index, item in enumerate(value):
-            yield from named_tensors(item, _joined(name, str(index)))
-
-
-def _joined(*parts: str) -> str:
-    return ".".join(part for part in parts if part)
 
 
 def _type_of(value: object) -> str:

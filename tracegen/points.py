@@ -15,12 +15,12 @@ from tracegen.capturing import Scope, capture, cut
 from tracegen.models.recipe import Recipe
 from tracegen.precision import make_variant
 from tracegen.recording import Captured, layer_name
+from tracegen.tensors import STATE_KINDS
 from tracegen.training import WARM_UP_SHARE, StepHook
 from tracegen.variants import IN_TRAINING
 
 CHECKPOINT_STEPS = 20
 """Two checkpoints whose difference is traced are so many steps apart."""
-_STATES = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
 
 Floats = npt.NDArray[np.float32]
 Recorded = tuple[str, Captured]
@@ -29,7 +29,7 @@ Recorded = tuple[str, Captured]
 
 def is_update_traced(precision: str, kind: str, phase: str) -> bool:
     """Whether an update is: differences, and states in BF16, only at the end, to keep the corpus small."""
-    is_state_in_bfloat16 = precision == "bfloat16" and kind in _STATES.values()
+    is_state_in_bfloat16 = precision == "bfloat16" and kind in STATE_KINDS.values()
     return phase == "training-end" or not (kind == "difference" or is_state_in_bfloat16)
 
 
@@ -86,7 +86,7 @@ class PointRecorder(StepHook):
         self, name: str, weights: Floats, state: dict[str, Any]
     ) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
         """Precision, kind and values of each update."""
-        for key, kind in _STATES.items():
+        for key, kind in STATE_KINDS.items():
             if key in state:
                 moment = cut(state[key].detach().numpy()).copy()
                 yield "float32", kind, moment

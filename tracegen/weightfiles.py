@@ -223,7 +223,7 @@ def _open_torch(path: Path) -> Iterator[_Opened]:
     need(f"reading {path.suffix} files", "torch")
     import torch
 
-    from tracegen.hooking import named_tensors, record_weights
+    from tracegen.tensors import named_tensors, record_weights
 
     try:
         # Mapped where the file allows it, so that only what is kept is read.
