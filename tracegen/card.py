@@ -143,6 +143,7 @@ def _read_it(corpus: Corpus) -> str:
 ```python
 from pathlib import Path
 from tracegen.corpus import Corpus
+
 corpus = Corpus.open(Path("."))
 array = corpus.read(corpus.traces[0])  # {corpus.traces[0].name}, verified
 ```"""

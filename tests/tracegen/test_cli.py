@@ -206,7 +206,7 @@ def test_ctrl_c_publishes_nothing(tmp_path):
     pytest.importorskip("sklearn")
     pytest.importorskip("PIL")
     process = subprocess.Popen(
-        command("tracegen", "build", "--tier", "standard", "--retrain", "--out", "mine"),
+        command("tracegen", "build", "--model", "resnet20", "--retrain", "--out", "mine"),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,

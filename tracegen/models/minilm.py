@@ -7,6 +7,7 @@ half it has to find the second half.
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 from pathlib import Path
 from typing import Any, ClassVar
@@ -49,9 +50,9 @@ class MiniLM(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         from transformers import AutoModel
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        # Imported so, its type is Any whether or not transformers is installed where types are checked.
+        importlib.import_module("transformers.utils.logging").disable_progress_bar()
         self.bert: Any = AutoModel.from_pretrained(
             _folder(),
             local_files_only=True,
