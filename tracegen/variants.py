@@ -26,8 +26,8 @@ IN_TRAINING = "activations in training"
 class Pruning:
     """A method, as `tracegen.pruning` names it, and the share of weights that go (0 to 1).
 
-    `magnitude` is iterative: each level is fine-tuned from the one below. `magnitude-gradual` prunes the dense
-    model while it is fine-tuned, `magnitude-oneshot` and all other methods prune it at once, before that.
+    `magnitude` is iterative: each level is fine-tuned from the one below. `magnitude-gradual` prunes the
+    dense model while it is fine-tuned, `magnitude-oneshot` and all other methods at once, before that.
     """
 
     method: str
