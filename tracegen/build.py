@@ -102,8 +102,10 @@ def build(
         RECIPES[name].check_needs()
     part = "" if set(names) == set(chosen.models) else "-part"
     corpus_name = f"squeezemark-{tier}{part}"
-    writer = CorpusWriter(out, name=corpus_name, version=VERSION, description=DESCRIPTION, resumable=True)
-    with writer:
+    key = f"{tier} {list(names)} {[str(folder) for folder in checkpoints]} {retrain}"
+    with CorpusWriter(
+        out, name=corpus_name, version=VERSION, description=DESCRIPTION, resume_key=key
+    ) as writer:
         if finished := {info.name for info in writer.models}:
             report.note(f"going on after {', '.join(sorted(finished))}, which an earlier run finished")
         for name in names:

@@ -281,16 +281,15 @@ def _is_dense(words: Array) -> bool:
 class CorpusWriter:
     """Writes a corpus folder; it looks whole only once everything in it is (the manifest comes last).
 
-    With `resumable`, the models that were finished before an error or Ctrl-C are kept beside it, and a
-    writer of the same corpus to the same folder starts with them in `models`.
+    With a `resume_key` (what the corpus is made of, in words), the models that were finished before an error
+    or Ctrl-C are kept beside it, and a writer with the same key to the same folder starts with them in
+    `models`.
     """
 
-    def __init__(
-        self, out: Path, *, name: str, version: str, description: str, resumable: bool = False
-    ) -> None:
+    def __init__(self, out: Path, *, name: str, version: str, description: str, resume_key: str = "") -> None:
         """Raises CorpusError where `out` holds a corpus already: a published trace is never edited."""
         self.out = Path(out)
-        self._resumable = resumable
+        self._resume_key = resume_key
         self.header = {
             "name": _check_name("corpus name", name),
             "version": version,
@@ -304,7 +303,7 @@ class CorpusWriter:
             raise CorpusError(f"{self.out} holds a corpus already ({found[0]}); choose another --out")
 
     def __enter__(self) -> Self:
-        if self._resumable:
+        if self._resume_key:
             self._resume()
         if not self.models:
             shutil.rmtree(self._partial, ignore_errors=True)
@@ -314,16 +313,23 @@ class CorpusWriter:
     def _resume(self) -> None:
         for path in sorted(self._partial.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
             data = json.loads(path.read_text(encoding="utf-8"))
-            if data["header"] == self.header:
+            if (data["key"], data["header"]) == (self._resume_key, self.header):
                 self.models.append(model_from_row(data["model"]))
                 self.traces.extend(trace_from_row(row, SCHEMA_VERSION) for row in data["traces"])
 
     def _keep(self, info: ModelInfo, traces: Sequence[TraceInfo]) -> None:
         self.models.append(info)
         self.traces.extend(traces)
-        if self._resumable:
-            data = {"header": self.header, "model": asdict(info), "traces": [_row(t) for t in traces]}
-            (self._partial / f"{info.name}.json").write_text(json.dumps(data), encoding="utf-8")
+        if self._resume_key:
+            data = {
+                "key": self._resume_key,
+                "header": self.header,
+                "model": asdict(info),
+                "traces": [_row(t) for t in traces],
+            }
+            path = self._partial / f"{info.name}.json"
+            path.with_suffix(".part").write_text(json.dumps(data), encoding="utf-8")
+            path.with_suffix(".part").replace(path)
 
     @contextlib.contextmanager
     def model(
@@ -354,7 +360,7 @@ class CorpusWriter:
                 self._publish()
                 published = True
         finally:
-            if published or not (self._resumable and self.models):
+            if published or not (self._resume_key and self.models):
                 shutil.rmtree(self._partial, ignore_errors=True)
 
     def _publish(self) -> None:

@@ -164,9 +164,9 @@ def test_a_header_that_lies_about_the_size_is_found_before_reading(own_corpus):
         corpus.read(trace)
 
 
-def write_two(folder, *, fail, resumable):
+def write_two(folder, *, fail, key):
     facts = {"title": "a net", "metric": "none", "higher_is_better": True, "origin": "", "licence": "CC0"}
-    writer = CorpusWriter(folder, name="two", version="1", description="", resumable=resumable)
+    writer = CorpusWriter(folder, name="two", version="1", description="", resume_key=key)
     with writer:
         for name in ("first", "second"):
             if any(info.name == name for info in writer.models):
@@ -181,15 +181,15 @@ def write_two(folder, *, fail, resumable):
 
 def test_a_resumable_writer_goes_on_after_the_models_that_were_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        write_two(tmp_path / "cut", fail=True, resumable=True)
+        write_two(tmp_path / "cut", fail=True, key="two")
     with pytest.raises(CorpusError, match="holds no manifest"):
         Corpus.open(tmp_path / "cut")
     kept = tmp_path / "cut" / ".partial" / "first.h5"
     before = kept.stat().st_mtime_ns, kept.read_bytes()
-    assert write_two(tmp_path / "cut", fail=False, resumable=True) == ["first", "second"]
+    assert write_two(tmp_path / "cut", fail=False, key="two") == ["first", "second"]
     after = tmp_path / "cut" / "first.h5"
     assert (after.stat().st_mtime_ns, after.read_bytes()) == before, "it was not written again"
-    write_two(tmp_path / "whole", fail=False, resumable=True)
+    write_two(tmp_path / "whole", fail=False, key="two")
     manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("cut", "whole")]
     assert manifests[0] == manifests[1]
     assert not (tmp_path / "cut" / ".partial").exists()
@@ -199,10 +199,10 @@ def test_a_resumable_writer_goes_on_after_the_models_that_were_finished(tmp_path
 
 def test_other_writers_keep_nothing_and_take_nothing_over(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        write_two(tmp_path / "c", fail=True, resumable=False)
+        write_two(tmp_path / "c", fail=True, key="")
     assert list((tmp_path / "c").iterdir()) == []
     with pytest.raises(KeyboardInterrupt):
-        write_two(tmp_path / "c", fail=True, resumable=True)
-    other = CorpusWriter(tmp_path / "c", name="other", version="1", description="", resumable=True)
+        write_two(tmp_path / "c", fail=True, key="two")
+    other = CorpusWriter(tmp_path / "c", name="two", version="1", description="", resume_key="other")
     with pytest.raises(CorpusError, match="no trace was written"), other:
         assert other.models == []
