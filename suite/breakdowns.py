@@ -85,7 +85,9 @@ def breakdowns(traces: Sequence[Trace], judged: frozenset[str]) -> dict[str, Bre
         "paired_precision": _paired("precision", "Same tensors, other precision", on, CORE_PRECISIONS),
         "level": _plain("level", "By pruning", on, _order(()), _pruned),
         "paired_level": _paired("level", "Same tensors, other pruning", on, levels, _pruned),
-        "paired_weights": _paired("level", "Same weights, other pruning", weights, levels, _pruned),
+        "paired_weights": _paired(
+            "level", "Same weights, other pruning", weights, levels, _pruned, "paired weights"
+        ),
         "phase": _several(_plain("phase", "By phase", on, _order(PHASES))),
         "paired_phase": _paired("phase", "Same tensors, training or inference", activations, PHASES),
         "kind": _several(_plain("tensor_kind", "By kind of activation", kinds, _order(()))),
@@ -98,7 +100,7 @@ def breakdowns(traces: Sequence[Trace], judged: frozenset[str]) -> dict[str, Bre
 
 
 def _columns(breakdown: Breakdown | None) -> tuple[Group, ...] | None:
-    return breakdown.groups if breakdown else None
+    return tuple(replace(group, key="") for group in breakdown.groups) if breakdown else None
 
 
 def _level(trace: Trace) -> tuple[str, float]:
@@ -175,6 +177,7 @@ def _paired(
     traces: Sequence[Trace],
     candidates: Sequence[Any],
     heading: Callable[[Any], str] = str,
+    prefix: str = "paired",
 ) -> Breakdown | None:
     """The candidates that are there for most layers, over the tensors that are there in all of these.
 
@@ -193,7 +196,7 @@ def _paired(
     raw_bytes = sum(trace["raw_bits"] for by_value in tensors for trace in by_value.values()) // 8
     note = SAME_TENSORS.format(count=len(tensors), mib=raw_bytes / 2**20)
     groups = (_group(column, value, (t[value] for t in tensors), heading) for value in values)
-    paired = tuple(replace(group, key=f"paired {group.key}") for group in groups)
+    paired = tuple(replace(group, key=f"{prefix} {group.key}") for group in groups)
     return Breakdown(title, note, paired)
 
 

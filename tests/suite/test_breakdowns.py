@@ -109,6 +109,23 @@ def test_a_value_that_few_layers_have_does_not_shrink_a_comparison():
     }
 
 
+def test_weights_have_a_comparison_of_their_own_where_they_have_more_levels():
+    traces = {f"w {s}": trace_fields("weights", "int8", s, raw_bits=1000) for s in (0.0, 0.5, 0.9)}
+    for role in ("activations", "gradients", "errors"):
+        traces |= {f"{role} {s}": trace_fields(role, "int8", s, raw_bits=1000) for s in (0.0, 0.9)}
+    sizes = {name: 100 if name.startswith("w") else 500 for name in traces}
+    board = board_of(traces, {"c": sizes})
+    assert list(members(board, "paired_level")) == ["dense", "90 % pruned"]
+    assert list(members(board, "paired_weights")) == ["dense", "50 % pruned", "90 % pruned"]
+    keys = [group.key for breakdown in board.breakdowns.values() for group in breakdown.groups]
+    assert len(keys) == len(set(keys)), "columns of two tables must not overwrite each other"
+    bodies = {section.title: section.body() for section in document(board).sections}
+    assert bodies["Same tensors, other pruning"][0][-2:] == ["2.500", "2.500"]
+    assert bodies["Same weights, other pruning"][0][-3:] == ["10.000"] * 3
+    only_weights = {name: fields for name, fields in traces.items() if name.startswith("w")}
+    assert "paired_weights" not in board_of(only_weights, {"c": 100}).breakdowns, "it would be the same table"
+
+
 def test_activations_of_training_and_inference_are_compared_where_both_were_traced():
     end = {"phase": "training-end"}
     traces = {
