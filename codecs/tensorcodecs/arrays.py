@@ -7,7 +7,7 @@ Types of ml_dtypes (bfloat16, float8, ...) export no buffer, so whoever needs an
 from __future__ import annotations
 
 import difflib
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import ml_dtypes
 import numpy as np
@@ -36,6 +36,36 @@ _NUMPY_NAMES = (
 _ML_DTYPES_NAMES = tuple(
     name for name in vars(ml_dtypes) if name.startswith(("bfloat", "float", "int", "uint"))
 )
+
+
+class NumberFormat(NamedTuple):
+    """What the bits of a word mean, from the highest down: sign, exponent, mantissa."""
+
+    kind: str
+    """"unsigned", "signed" (two's complement) or "float"."""
+    exponent_bits: int = 0
+    """0 unless `kind` is "float"."""
+    mantissa_bits: int = 0
+    """0 unless `kind` is "float"; then sign, exponent and mantissa fill the word."""
+
+
+def number_format(array: ArrayOrBuffer) -> NumberFormat:
+    """Return what the words of `array` (as `as_words` gives them) mean.
+
+    Buffers, booleans, complex numbers, big-endian and 16-byte items, and floats that do not fill their word
+    with a sign, an exponent and a mantissa are "unsigned": words without a known meaning.
+    """
+    dtype = (
+        np.dtype(np.uint8) if isinstance(array, (bytes, bytearray, memoryview)) else np.asarray(array).dtype
+    )
+    if dtype.byteorder == ">" or dtype.itemsize > 8 or dtype.kind in "ubcM" or dtype.name.startswith("uint"):
+        return NumberFormat("unsigned")
+    if dtype.kind in "im" or dtype.name.startswith("int"):
+        return NumberFormat("signed")
+    form = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    if 1 + form.nexp + form.nmant != 8 * dtype.itemsize:
+        return NumberFormat("unsigned")
+    return NumberFormat("float", int(form.nexp), int(form.nmant))
 
 
 def as_words(array: ArrayOrBuffer) -> Array:

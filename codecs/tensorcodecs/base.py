@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.abc import Codec
 
-from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, as_words, raw_bytes
+from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, NumberFormat, as_words, number_format, raw_bytes
 from tensorcodecs.registry import format_settings
 
 
@@ -84,6 +84,29 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
             words = np.zeros(300, f"u{n_bytes}")
             words[::3] = np.arange(100)
             self.decode(self.encode(words))
+
+
+class TypedCodec(TensorCodec):
+    """A codec that also asks what the words mean: number format and shape.
+
+    What decoding needs of them, the frame states.
+    """
+
+    def encode(self, buf: ArrayOrBuffer) -> bytes:
+        """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
+        return self.pack_typed(_frozen(as_words(buf)), number_format(buf), np.shape(buf))
+
+    def pack(self, words: Array) -> bytes:
+        """Return the frame of `words` as unsigned numbers."""
+        return self.pack_typed(words, number_format(words), words.shape)
+
+    @abstractmethod
+    def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:
+        """Return the frame of `words` (as in `pack`), which are `numbers` in an array of `shape`.
+
+        The product of `shape` is the number of items, which for 16-byte and complex items is half of the
+        number of words.
+        """
 
 
 class BlockCodec(TensorCodec):

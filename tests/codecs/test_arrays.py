@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tensorcodecs.arrays import as_words, dtype_name, raw_bytes, resolve_dtype
+from tensorcodecs.arrays import as_words, dtype_name, number_format, raw_bytes, resolve_dtype
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,28 @@ def test_names_resolve(alias, full):
 def test_unknown_names_say_the_nearest():
     with pytest.raises(ValueError, match=r"no element type 'bflot16'; did you mean 'bfloat16'\?"):
         resolve_dtype("bflot16")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float32", ("float", 8, 23)),
+        ("float16", ("float", 5, 10)),
+        (ml_dtypes.bfloat16, ("float", 8, 7)),
+        (ml_dtypes.float8_e4m3fn, ("float", 4, 3)),
+        (ml_dtypes.float8_e8m0fnu, ("unsigned", 0, 0)),
+        (ml_dtypes.float4_e2m1fn, ("unsigned", 0, 0)),
+        (ml_dtypes.int4, ("signed", 0, 0)),
+        (ml_dtypes.uint4, ("unsigned", 0, 0)),
+        ("int16", ("signed", 0, 0)),
+        (">f4", ("unsigned", 0, 0)),
+        ("complex64", ("unsigned", 0, 0)),
+        ("bool", ("unsigned", 0, 0)),
+    ],
+)
+def test_number_formats(dtype, expected):
+    assert number_format(np.zeros(3, dtype)) == expected
+
+
+def test_a_buffer_is_unsigned_bytes():
+    assert number_format(b"abc").kind == "unsigned"
