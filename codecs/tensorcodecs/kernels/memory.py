@@ -56,3 +56,6 @@ LIKE_U64 = np.zeros(1, np.uint64)
 
 as_int = cast("Callable[[Any], int]", np.int64)
 """Make a signed index of any integer: numba makes a float of int64 + uint64."""
+
+as_index = cast("Callable[[Any], int]", np.uint64)
+"""Say that an index is not negative: numba then spares the code that counts from an array's end."""
