@@ -24,7 +24,12 @@ class Alp(TypedCodec):
     source = "inspired by Afroozeh, Kuffo and Boncz, ALP, SIGMOD 2024"
     version = "1"
 
-    def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:
+    def pack_typed(
+        self,
+        words: Array,
+        numbers: NumberFormat,
+        shape: tuple[int, ...],  # noqa: ARG002 -- a stream has none
+    ) -> bytes:
         """Return the frame: header with the kind of numbers, then the vectors."""
         kind = _FLOAT if numbers in _FLOATS else _SIGNED if numbers.kind == "signed" else _UNSIGNED
         floats = words.view(_FLOATS[numbers]).astype(np.float64) if kind == _FLOAT else np.empty(0)

@@ -19,7 +19,7 @@ from tensorcodecs.kernels.bitpack import WORD_SLACK_BYTES
 
 
 class AlpRd(TensorCodec):
-    """Groups of 102400 words share a cut and a dictionary of at most 8 left parts; see docs/formats/alp-rd.md.
+    """Groups of 102400 words share a cut and a dictionary; see docs/formats/alp-rd.md.
 
     A group that would not shrink is stored.
     """

@@ -9,6 +9,7 @@ import hashlib
 from typing import NamedTuple
 
 from tensorcodecs.arrays import Array, ArrayOrBuffer, as_words, did_you_mean
+from tensorcodecs.base import DecodeError
 
 DIGEST_BYTES = 16
 
@@ -44,11 +45,14 @@ def find(name: str) -> Base:
 
 
 def checked(name: bytes, digest: bytes) -> Base:
-    """Return the base `name` (UTF-8); raise KeyError where nobody provided it or its digest is another one."""
+    """Return the base `name` (UTF-8), or raise DecodeError where it is missing or has another digest."""
     text = name.decode(errors="replace")
-    base = find(text)
+    try:
+        base = find(text)
+    except KeyError as error:
+        raise DecodeError(f"the frame's base is not here: {error.args[0]}") from error
     if base.digest != digest:
-        raise KeyError(f"base {text!r} is not the array that the frame was made with")
+        raise DecodeError(f"base {text!r} is not the array that the frame was made with")
     return base
 
 

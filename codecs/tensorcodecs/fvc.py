@@ -61,7 +61,7 @@ class Fvc(TensorCodec):
 
 
 def _counted(words: Array) -> tuple[Array, Array]:
-    """Return different words, ascending, and how often they occur; wide words are sampled, sorting is slow."""
+    """Return different words, ascending, and how often they occur; wide ones are sampled: sorting is slow."""
     if words.itemsize > 2:
         return np.unique(words[:: max(1, words.size // _SAMPLE_WORDS)], return_counts=True)
     counts = np.bincount(words)

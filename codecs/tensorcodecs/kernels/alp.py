@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bitpack import Words64, get, pack_bits, put, unpack_bits, width_of
+from tensorcodecs.kernels.memory import as_int
 
 Floats = npt.NDArray[np.float64]
 VECTOR_WORDS = 1024
@@ -31,7 +32,7 @@ _NO_FIT = 1 << 40
 @kernel
 def _integer_of(value: float, e: int, f: int) -> float:
     """Return the integer that stands for `value`, NaN where there is none."""
-    scaled = np.rint(value * _POWERS[e] * _INVERSES[f])
+    scaled: float = np.rint(value * _POWERS[e] * _INVERSES[f])
     # Not "> max": a NaN must fail, too. And the integer 0 has no sign.
     if not abs(scaled) <= _INTEGER_MAX or (scaled == 0 and (value != 0 or np.signbit(value))):
         return np.nan
@@ -53,7 +54,7 @@ def _cost_bits(floats: Floats, step: int, e: int, f: int, width: int) -> int:
     for index in range(0, floats.size, step):
         n_values += 1
         integer = _integer_of(floats[index], e, f)
-        if not _float_of(integer, e, f, width == 32) == floats[index]:
+        if _float_of(integer, e, f, width == 32) != floats[index]:
             n_exceptions += 1
         else:
             low, high = min(low, integer), max(high, integer)
@@ -89,8 +90,8 @@ def _candidates(floats: Floats, width: int, scales: npt.NDArray[np.int64]) -> in
 def alp_encode(words: Words64, floats: Floats, width: int, out: Bytes) -> int:
     """Write vectors of 1024 and return the bytes used.
 
-    `words` are unsigned or, where signed, with their sign bit flipped; `floats` are the same as numbers, or empty. `out` has
-    room for every word twice, 2 bytes more for each, and HEAD_BYTES for each vector.
+    `words` are unsigned or, where signed, have their sign bit flipped; `floats` are the same as numbers,
+    or empty. `out` has room for every word twice, 2 bytes more for each, and HEAD_BYTES for each vector.
     """
     at = 0
     scales = np.zeros((_N_CANDIDATES, 3), np.int64)
@@ -109,10 +110,9 @@ def alp_encode(words: Words64, floats: Floats, width: int, out: Bytes) -> int:
         if n_scales > 0:
             values = floats[first : first + VECTOR_WORDS]
             best, best_cost = 0, _NO_FIT
+            step = max(1, values.size // _SAMPLE_WORDS)
             for scale in range(n_scales):
-                cost = _cost_bits(
-                    values, max(1, values.size // _SAMPLE_WORDS), scales[scale, 0], scales[scale, 1], width
-                )
+                cost = _cost_bits(values, step, scales[scale, 0], scales[scale, 1], width)
                 if cost < best_cost:
                     best, best_cost = scale, cost
             e, f = scales[best, 0], scales[best, 1]
@@ -146,10 +146,10 @@ def _write_decimals(
         places[n_exceptions] = index
         if _float_of(integer, e, f, width == 32) == values[index]:
             low, high = min(low, integer), max(high, integer)
-            integers[index] = np.uint64(np.int64(integer))
+            integers[index] = np.uint64(as_int(integer))
         else:
             n_exceptions += 1
-    base = np.int64(0) if n_exceptions == values.size else np.int64(low)
+    base = as_int(0) if n_exceptions == values.size else as_int(low)
     n_bits = 0 if n_exceptions == values.size else width_of(np.uint64(high - low))
     for exception in range(n_exceptions):
         integers[places[exception]] = np.uint64(base)
@@ -179,7 +179,7 @@ def alp_decode(
         vector = words[first : first + VECTOR_WORDS]
         if at >= n_bytes:
             return -1
-        n_bits = np.int64(data[at]) >> 1
+        n_bits = as_int(data[at]) >> 1
         if n_bits > 64:
             return -1
         if data[at] & 1 == _DECIMALS:
@@ -207,8 +207,8 @@ def _read_decimals(
     """Undo `_write_decimals`; return the byte behind it, or -1 where it is not valid."""
     if at + 13 > n_bytes:
         return -1
-    e, f = np.int64(data[at + 1]), np.int64(data[at + 2])
-    n_exceptions = np.int64(get(data, (at + 3) * 8, 16))
+    e, f = as_int(data[at + 1]), as_int(data[at + 2])
+    n_exceptions = as_int(get(data, (at + 3) * 8, 16))
     base = get(data, (at + 5) * 8, 64)
     at += 13
     end = at + (vector.size * n_bits + 7) // 8
@@ -216,11 +216,11 @@ def _read_decimals(
         return -1
     unpack_bits(data, at, base, n_bits, vector)
     for index in range(vector.size):
-        values[index] = _float_of(np.float64(np.int64(vector[index])), e, f, width == 32)
+        values[index] = _float_of(np.float64(as_int(vector[index])), e, f, width == 32)
         marks[index] = 1
     bit = end * 8
     for _ in range(n_exceptions):
-        place = np.int64(get(data, bit, 16))
+        place = as_int(get(data, bit, 16))
         if place >= vector.size:
             return -1
         vector[place] = get(data, bit + 16, width)

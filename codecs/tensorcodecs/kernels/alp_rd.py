@@ -8,6 +8,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bitpack import Words64, get, put
+from tensorcodecs.kernels.memory import as_int
 
 VECTOR_WORDS = 1024
 GROUP_WORDS = 100 * VECTOR_WORDS
@@ -43,13 +44,13 @@ def alp_rd_encode(group: Words64, sample: Words64, width: int, out: Bytes, at: i
 
 @kernel
 def alp_rd_decode(data: Bytes, n_bytes: int, width: int, words: Words64) -> int:
-    """Fill `words` from the first `n_bytes` of `data` (16 bytes of slack behind); return bytes read, or -1."""
+    """Fill `words` from `n_bytes` of `data` (16 bytes of slack behind); return the bytes read, or -1."""
     at = 0
     for first in range(0, words.size, GROUP_WORDS):
         group = words[first : first + GROUP_WORDS]
         if at >= n_bytes:
             return -1
-        left_bits = np.int64(data[at])
+        left_bits = as_int(data[at])
         if left_bits > 0:
             at = _read_group(data, n_bytes, width, group, at)
             if at < 0:
@@ -101,7 +102,7 @@ def _choose_cut(sample: Words64, width: int, dictionary: Words64) -> tuple[int, 
 def _most_frequent(
     sorted_words: Words64, shift: np.uint64, tops: npt.NDArray[np.int64], lefts: Words64
 ) -> int:
-    """Fill `tops` and `lefts` with the counts and values of the most frequent left parts; return how many."""
+    """Fill `tops` and `lefts` with counts and values of the most frequent left parts; return how many."""
     n_found = 0
     start = 0
     while start < sorted_words.size:
@@ -161,8 +162,8 @@ def _read_group(data: Bytes, n_bytes: int, width: int, group: Words64, at: int) 
     """Undo `_write_group`; return the byte behind it, or -1 where it is not valid."""
     if at + 2 > n_bytes:
         return -1
-    left_bits = np.int64(data[at])
-    n_entries = np.int64(data[at + 1])
+    left_bits = as_int(data[at])
+    n_entries = as_int(data[at + 1])
     if left_bits > min(LEFT_BITS_MAX, width - 1) or not 1 <= n_entries <= N_ENTRIES_MAX:
         return -1
     if at + 2 + 2 * n_entries > n_bytes:
@@ -180,7 +181,7 @@ def _read_group(data: Bytes, n_bytes: int, width: int, group: Words64, at: int) 
         vector = group[first : first + VECTOR_WORDS]
         if at + 2 > n_bytes:
             return -1
-        n_exceptions = np.int64(get(data, at * 8, 16))
+        n_exceptions = as_int(get(data, at * 8, 16))
         bit = (at + 2) * 8
         n_bits = vector.size * (code_bits + right_bits) + n_exceptions * EXCEPTION_BITS
         if bit + n_bits > n_bytes * 8:
@@ -192,7 +193,7 @@ def _read_group(data: Bytes, n_bytes: int, width: int, group: Words64, at: int) 
             bit += code_bits + right_bits
         mask = (np.uint64(1) << right) - np.uint64(1)
         for _ in range(n_exceptions):
-            place = np.int64(get(data, bit, 16))
+            place = as_int(get(data, bit, 16))
             if place >= vector.size:
                 return -1
             vector[place] = (vector[place] & mask) | (get(data, bit + 16, 16) << right)

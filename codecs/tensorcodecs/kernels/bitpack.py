@@ -1,7 +1,7 @@
 # ruff: noqa: ANN401, ARG001 -- numba calls these by its own untyped protocol
 """Numbers of any width up to 64 bits at any bit of a byte array, lowest bit first; frame of reference.
 
-None of this checks bounds. `put` and `get` touch WORD_SLACK_BYTES behind the byte in which a number begins, so
+None of this checks bounds. `put` and `get` touch up to WORD_SLACK_BYTES from where a number begins on, so
 writers allocate and readers append that much.
 """
 
@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
-from tensorcodecs.kernels.memory import LIKE_U64, load, store
+from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
 Words64 = npt.NDArray[np.uint64]
 WORD_SLACK_BYTES = 16
@@ -78,7 +78,7 @@ def get(data: Bytes, bit: int, n_bits: int) -> Any:
 @kernel
 def width_of(value: Any) -> int:
     """Return how many bits the uint64 `value` needs, 0 for 0."""
-    return 64 - np.int64(leading_zeros(value))
+    return 64 - as_int(leading_zeros(value))
 
 
 @kernel

@@ -51,7 +51,7 @@ def fvc_encode(words: Array, frequent: Words64, code_bits: int, out: Bytes) -> i
 
 @kernel
 def fvc_decode(data: Bytes, n_bytes: int, frequent: Array, code_bits: int, words: Array) -> int:
-    """Fill `words` from the first `n_bytes` of `data` (16 bytes of slack behind); return bytes read, or -1."""
+    """Fill `words` from `n_bytes` of `data` (16 bytes of slack behind); return the bytes read, or -1."""
     escape = (1 << code_bits) - 1
     at = (words.size * code_bits + 7) >> 3
     if at > n_bytes:

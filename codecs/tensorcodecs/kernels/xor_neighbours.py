@@ -10,6 +10,7 @@ import numpy as np
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bitpack import Words64, get, leading_zeros, put, trailing_zeros
+from tensorcodecs.kernels.memory import as_int
 
 VALUE_BITS_MAX = 88
 """More than either codec spends on one word: 64 bits, flags and fields."""
@@ -48,8 +49,8 @@ def gorilla_encode(words: Words64, log2_bytes: int, out: Bytes) -> int:
         if xor == 0:
             bit = put(out, bit, np.uint64(0), 1)
             continue
-        leading = min(np.int64(leading_zeros(xor)) - (64 - width), most_leading)
-        trailing = np.int64(trailing_zeros(xor))
+        leading = min(as_int(leading_zeros(xor)) - (64 - width), most_leading)
+        trailing = as_int(trailing_zeros(xor))
         if leading >= window_leading and trailing >= window_trailing:
             bit = put(out, bit, np.uint64(1), 2)
         else:
@@ -78,7 +79,7 @@ def gorilla_decode(data: Bytes, n_bits: int, log2_bytes: int, words: Words64) ->
         # Up to 13 bits of flags and fields lie within the slack behind the last bit.
         if bit >= n_bits:
             return -1
-        head = np.int64(get(data, bit, 2 + leading_bits + length_bits))
+        head = as_int(get(data, bit, 2 + leading_bits + length_bits))
         if head & 1 == 0:
             bit += 1
             words[index] = words[index - 1]
@@ -128,7 +129,7 @@ def chimp_encode(words: Words64, log2_bytes: int, earlier_bits: int, out: Bytes)
             last_with[key] = index
             if found <= N_EARLIER_MAX and (
                 words[index - found] == word
-                or np.int64(trailing_zeros(words[index - found] ^ word)) > threshold
+                or as_int(trailing_zeros(words[index - found] ^ word)) > threshold
             ):
                 distance = found
         xor = word ^ words[index - distance]
@@ -136,9 +137,9 @@ def chimp_encode(words: Words64, log2_bytes: int, earlier_bits: int, out: Bytes)
             bit = put(out, bit, np.uint64(_SAME | ((distance - 1) << 2)), 2 + earlier_bits)
             stored_code = -1
             continue
-        code = _leading_code(np.int64(leading_zeros(xor)) - (64 - width), log2_bytes)
+        code = _leading_code(as_int(leading_zeros(xor)) - (64 - width), log2_bytes)
         leading = CHIMP_LEADING[log2_bytes, code]
-        trailing = np.int64(trailing_zeros(xor))
+        trailing = as_int(trailing_zeros(xor))
         if trailing > threshold:
             length = width - leading - trailing
             head = _TRIMMED | ((distance - 1) << 2) | (code << (2 + earlier_bits))
@@ -172,7 +173,7 @@ def chimp_decode(data: Bytes, n_bits: int, log2_bytes: int, earlier_bits: int, w
         # Up to 18 bits of flags and fields lie within the slack behind the last bit.
         if bit >= n_bits:
             return -1
-        head = np.int64(get(data, bit, 5 + earlier_bits + length_bits))
+        head = as_int(get(data, bit, 5 + earlier_bits + length_bits))
         flag = head & 3
         distance = 1
         trailing = 0
