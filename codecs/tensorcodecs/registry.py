@@ -34,6 +34,12 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("squeeze", "tensorcodecs.squeeze:Squeeze", ("squeeze:effort=1", "squeeze:effort=2")),
     ("shuffle", "tensorcodecs.shuffle:Shuffle", ("shuffle|zstd:level=3", "shuffle|huffman")),
     ("bdi", "tensorcodecs.bdi:Bdi", ()),
+    ("gorilla", "tensorcodecs.gorilla:Gorilla", ("gorilla",)),
+    ("chimp", "tensorcodecs.chimp:Chimp", ("chimp:previous=1", "chimp:previous=128")),
+    ("alp", "tensorcodecs.alp:Alp", ("alp",)),
+    ("alp-rd", "tensorcodecs.alp_rd:AlpRd", ("alp-rd",)),
+    ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
+    ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
 )
 _THEIRS = "numcodecs."
 # numcodecs' own codecs that do not give back every bit.

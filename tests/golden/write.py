@@ -46,7 +46,7 @@ def default_spec(name):
 
 def path(spec):
     """Return the file for `spec`, in a name that every file system takes."""
-    return FOLDER / (spec.replace("|", "+").replace(":", "_").replace("=", "-") + ".bin")
+    return FOLDER / (spec.replace("|", "+").replace(":", "_").replace("=", "-").replace('"', "") + ".bin")
 
 
 def write(spec):
