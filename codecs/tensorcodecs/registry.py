@@ -31,6 +31,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
     ("zvc", "tensorcodecs.zvc:Zvc", ("zvc:block_bytes=64",)),
     ("huffman", "tensorcodecs.huffman:Huffman", ("huffman",)),
+    ("exphuff", "tensorcodecs.exphuff:ExpHuff", ("exphuff",)),
     ("shuffle", "tensorcodecs.shuffle:Shuffle", ("shuffle|zstd:level=3", "shuffle|huffman")),
     ("bdi", "tensorcodecs.bdi:Bdi", ()),
 )
