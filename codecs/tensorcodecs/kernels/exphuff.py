@@ -101,10 +101,26 @@ def exphuff_decode(data: Bytes, rotation: int, planes: Bytes, words: Array) -> i
     return at
 
 
+# Pairs of bytes have loops of their own, with constant shifts and of one width: those become vectors.
+
+
 @kernel
 def _split(words: Array, rotation: int, planes: Bytes) -> None:
     n = words.size
     n_bits = 8 * words.itemsize
+    if n_bits == 16:
+        first, second = planes[:n], planes[n : 2 * n]
+        if rotation:
+            for index in range(n):
+                word = np.uint32(words[index])
+                first[index] = word >> np.uint32(7)
+                second[index] = word << np.uint32(1) | word >> np.uint32(15)
+        else:
+            for index in range(n):
+                word = np.uint32(words[index])
+                first[index] = word >> np.uint32(8)
+                second[index] = word
+        return
     for place in range(words.itemsize):
         plane = planes[place * n : (place + 1) * n]
         shift = np.uint64(n_bits - 8 * (place + 1))
@@ -127,10 +143,19 @@ def _take_byte(words: Array, shift: np.uint64, plane: Bytes) -> None:
 @kernel
 def _merge(planes: Bytes, rotation: int, words: Array) -> None:
     """Undo `_split`."""
-    # Shifts by constants, one loop each: that is what a compiler makes vectors of.
     n = words.size
     n_bits = 8 * words.itemsize
     first = planes[:n]
+    if n_bits == 16:
+        second = planes[n : 2 * n]
+        if rotation:
+            for index in range(n):
+                word = np.uint32(first[index]) << np.uint32(8) | np.uint32(second[index])
+                words[index] = word >> np.uint32(1) | word << np.uint32(15)
+        else:
+            for index in range(n):
+                words[index] = np.uint32(first[index]) << np.uint32(8) | np.uint32(second[index])
+        return
     for index in range(n):
         words[index] = first[index]
     for place in range(1, words.itemsize):

@@ -6,6 +6,8 @@ the chunk. A chunk that would not shrink is stored, one of a single value is a r
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,7 +28,14 @@ from tensorcodecs.kernels.huffman_code import (
     code_lengths,
     decoding_table,
 )
-from tensorcodecs.kernels.huffman_streams import LENGTH_SHIFT, N_STREAMS, SIZE_BYTES, read_streams, write_streams
+from tensorcodecs.kernels.huffman_streams import (
+    LENGTH_SHIFT,
+    N_STREAMS,
+    RUNS_SIZE,
+    SIZE_BYTES,
+    read_streams,
+    write_streams,
+)
 
 CHUNK_CODED_BYTES_MIN = 2
 SLACK_BYTES = 1024
@@ -35,6 +44,8 @@ STORED, RUN, CODED = 0, 1, 2
 _KIND = 3
 LEVEL_SHIFT = 2
 _PRESENCE_BYTES = N_SYMBOLS // 8
+
+Room: TypeAlias = tuple[Bytes, Bytes, npt.NDArray[np.uint64], npt.NDArray[np.uint16], npt.NDArray[np.uint64]]
 
 
 @kernel
@@ -117,27 +128,22 @@ def huffman_decode(data: Bytes, raw: Bytes) -> int:
 
 
 @kernel
-def decoding_room() -> tuple[npt.NDArray[np.uint64], Bytes, npt.NDArray[np.uint16], npt.NDArray[np.uint64]]:
-    """Return what `decode_chunk` needs to work in: codes, their lengths, and two tables."""
+def decoding_room() -> Room:
+    """Return what `decode_chunk` needs to work in: lengths, codes and two tables, of the code before, too."""
+    lengths = np.zeros((2, N_SYMBOLS), np.uint8)
     codes = np.empty(N_SYMBOLS, np.uint64)
-    lengths = np.empty(N_SYMBOLS, np.uint8)
     table = np.empty(1 << CODE_BITS_MAX, np.uint16)
-    runs = np.empty(1 << CODE_BITS_MAX, np.uint64)
-    return codes, lengths, table, runs
+    runs = np.empty(RUNS_SIZE, np.uint64)
+    return lengths[0], lengths[1], codes, table, runs
 
 
 @kernel
-def decode_chunk(
-    data: Bytes,
-    at: int,
-    chunk: Bytes,
-    room: tuple[npt.NDArray[np.uint64], Bytes, npt.NDArray[np.uint16], npt.NDArray[np.uint64]],
-) -> int:
+def decode_chunk(data: Bytes, at: int, chunk: Bytes, room: Room) -> int:
     """Fill `chunk` (at most BLOCK_BYTES) from what stands at `at`, two bytes or more.
 
     Returns where it ends, or -1 where it is not valid; `room` is `decoding_room`'s.
     """
-    codes, lengths, table, runs = room
+    lengths, known_lengths, codes, table, runs = room
     kind = data[at] & _KIND
     at += 1
     if kind == STORED:
@@ -151,16 +157,30 @@ def decode_chunk(
     if kind != CODED:
         return -1
     at = _read_lengths(data, at, lengths)
-    if at < 0 or not canonical_codes(lengths, codes):
+    if at < 0:
         return -1
-    decoding_table(lengths, codes, table)
-    return read_streams(data, at, table, runs, chunk)
+    if not _are_equal(lengths, known_lengths):
+        if not canonical_codes(lengths, codes):
+            return -1
+        decoding_table(lengths, codes, table)
+        runs[0] = 0
+        _copy(lengths, 0, known_lengths)
+    return read_streams(data, at, lengths, codes, table, runs, chunk)
+
+
+@kernel
+def _are_equal(lengths: Bytes, others: Bytes) -> bool:
+    n_different = 0
+    for symbol in range(N_SYMBOLS):
+        n_different += lengths[symbol] != others[symbol]
+    return n_different == 0
 
 
 @kernel
 def _copy(source: Bytes, at: int, target: Bytes) -> None:
+    part = source[at : at + target.size]  # an index that begins at 0 is seen to be in order
     for index in range(target.size):
-        target[index] = source[at + index]
+        target[index] = part[index]
 
 
 @kernel

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
-from tensorcodecs.kernels.huffman_code import CODE_BITS_MAX
+from tensorcodecs.kernels.huffman_code import CODE_BITS_MAX, N_SYMBOLS
 from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
 N_STREAMS = 4
@@ -25,9 +25,16 @@ _THREE = np.uint64(3)
 _SEVEN = np.uint64(7)
 # An entry of the table of runs: up to six symbols, then how many they are, then their bits.
 _RUN_MAX = 6
+_LAST_SHIFT = np.uint64(40)
 _COUNT_SHIFT = np.uint64(48)
 _BITS_SHIFT = np.uint64(56)
 _BYTE = np.uint64(0xFF)
+_SYMBOLS = np.uint64((1 << 48) - 1)
+_ONE_SYMBOL = np.uint64(1 << 48)
+_COUNT = np.uint64(0xFF << 48)
+_FULL = np.uint64(_RUN_MAX << 48)
+RUNS_SIZE = 2 << CODE_BITS_MAX
+_AT_RUNS = np.uint64(1 << CODE_BITS_MAX)
 # What five look-ups write at most, with the rubbish behind the last run.
 _ROUND_MAX = 32
 _ROUND_BITS_MAX = _PER_LOAD * CODE_BITS_MAX
@@ -86,11 +93,17 @@ def _write_stream(symbols: Bytes, codes: npt.NDArray[np.uint64], out: Bytes, at:
 
 @kernel
 def read_streams(
-    data: Bytes, at: int, table: npt.NDArray[np.uint16], runs: npt.NDArray[np.uint64], chunk: Bytes
+    data: Bytes,
+    at: int,
+    lengths: Bytes,
+    codes: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.uint16],
+    runs: npt.NDArray[np.uint64],
+    chunk: Bytes,
 ) -> int:
     """Fill `chunk` and return where the last stream ends, or -1 where a stream does not end as stated.
 
-    `table` is `decoding_table`'s; `runs` (uint64, as long) is room to work in.
+    `table` is `decoding_table`'s; `runs` (uint64[RUNS_SIZE]) is `table_of_runs`' or begins with 0.
     """
     body = at + N_STREAMS * SIZE_BYTES
     if body > data.size:
@@ -108,7 +121,8 @@ def read_streams(
     if end > data.size:
         return -1
     if chunk.size >= _RUN_CHUNK_MIN and (end - body) * 8 < chunk.size * _RUN_BITS_MAX:
-        _table_of_runs(table, runs)
+        if not runs[0]:
+            table_of_runs(lengths, codes, runs)
         _read_runs(data, runs, chunk, quarter, bit, to)
     else:
         _read_singles(data, table, chunk, quarter, bit, to)
@@ -120,25 +134,29 @@ def read_streams(
 
 
 @kernel
-def _table_of_runs(table: npt.NDArray[np.uint16], runs: npt.NDArray[np.uint64]) -> None:
-    """Fill `runs` with the symbols that each index holds in full, their number and their bits."""
-    for index in range(table.size):
-        entry = np.uint64(table[index])
-        runs[index] = (entry & _BYTE) | np.uint64(1) << _COUNT_SHIFT | (entry >> np.uint64(8)) << _BITS_SHIFT
-    for place in range(1, _RUN_MAX):
-        shift = np.uint64(8 * place)
-        n_longer = 0
-        for index in range(table.size):
-            run = runs[index]
-            used = run >> _BITS_SHIFT
-            entry = np.uint64(table[np.uint64(index) >> used])
-            bits = entry >> np.uint64(8)
-            fits = used + bits <= np.uint64(CODE_BITS_MAX)
-            more = (entry & _BYTE) << shift | np.uint64(1) << _COUNT_SHIFT | bits << _BITS_SHIFT
-            runs[index] = run + (more if fits else np.uint64(0))
-            n_longer += fits
-        if n_longer < table.size >> 3:
-            return
+def table_of_runs(lengths: Bytes, codes: npt.NDArray[np.uint64], runs: npt.NDArray[np.uint64]) -> None:
+    """Fill `runs` (RUNS_SIZE) with the symbols that every index of CODE_BITS_MAX bits holds in full.
+
+    The table of indices of n bits, made from those of fewer bits, stands at 2 ** n, and at 0 stands 1.
+    """
+    for index in range(runs.size):
+        runs[index] = 0
+    for n_bits in range(1, CODE_BITS_MAX + 1):
+        for symbol in range(N_SYMBOLS):
+            bits = as_int(lengths[symbol])
+            if bits == 0 or bits > n_bits:
+                continue
+            first = np.uint64(symbol) | _ONE_SYMBOL | np.uint64(bits) << _BITS_SHIFT
+            to = (1 << n_bits) + as_int(codes[symbol])
+            rest = 1 << (n_bits - bits)
+            for index in range(rest, 2 * rest):
+                more = runs[index]
+                if more & _COUNT >= _FULL:
+                    last = more >> _LAST_SHIFT & _BYTE
+                    more -= last << _LAST_SHIFT | _ONE_SYMBOL | np.uint64(lengths[last]) << _BITS_SHIFT
+                runs[to] = first + ((more & _SYMBOLS) << np.uint64(8)) + (more & ~_SYMBOLS)
+                to += 1 << bits
+    runs[0] = 1
 
 
 @kernel
@@ -162,26 +180,27 @@ def _read_runs(
         bit_0, bit_1, bit_2, bit_3 = bit[0], bit[1], bit[2], bit[3]
         to_0, to_1, to_2, to_3 = to[0], to[1], to[2], to[3]
         for _ in range(n_rounds):
-            bit_0, to_0 = _read_five_runs(data, bit_0, runs, chunk, to_0)
-            bit_1, to_1 = _read_five_runs(data, bit_1, runs, chunk, to_1)
-            bit_2, to_2 = _read_five_runs(data, bit_2, runs, chunk, to_2)
-            bit_3, to_3 = _read_five_runs(data, bit_3, runs, chunk, to_3)
+            bits_0 = load(data, bit_0 >> 3, LIKE_U64) >> np.uint64(bit_0 & 7)
+            bits_1 = load(data, bit_1 >> 3, LIKE_U64) >> np.uint64(bit_1 & 7)
+            bits_2 = load(data, bit_2 >> 3, LIKE_U64) >> np.uint64(bit_2 & 7)
+            bits_3 = load(data, bit_3 >> 3, LIKE_U64) >> np.uint64(bit_3 & 7)
+            for _ in range(_PER_LOAD):
+                bits_0, bit_0, to_0 = _read_run(bits_0, bit_0, runs, chunk, to_0)
+                bits_1, bit_1, to_1 = _read_run(bits_1, bit_1, runs, chunk, to_1)
+                bits_2, bit_2, to_2 = _read_run(bits_2, bit_2, runs, chunk, to_2)
+                bits_3, bit_3, to_3 = _read_run(bits_3, bit_3, runs, chunk, to_3)
         bit[0], bit[1], bit[2], bit[3] = bit_0, bit_1, bit_2, bit_3
         to[0], to[1], to[2], to[3] = to_0, to_1, to_2, to_3
 
 
 @kernel
-def _read_five_runs(
-    data: Bytes, bit: int, runs: npt.NDArray[np.uint64], out: Bytes, to: int
-) -> tuple[int, int]:
-    bits = load(data, bit >> 3, LIKE_U64) >> np.uint64(bit & 7)
-    for _ in range(_PER_LOAD):
-        run = runs[bits & _MASK]
-        store(out, to, run)
-        to += as_int(run >> _COUNT_SHIFT & _BYTE)
-        bits >>= run >> _BITS_SHIFT
-        bit += as_int(run >> _BITS_SHIFT)
-    return bit, to
+def _read_run(
+    bits: np.uint64, bit: int, runs: npt.NDArray[np.uint64], out: Bytes, to: int
+) -> tuple[np.uint64, int, int]:
+    run = runs[(bits & _MASK) | _AT_RUNS]
+    store(out, to, run)
+    n_bits = run >> _BITS_SHIFT
+    return bits >> n_bits, bit + as_int(n_bits), to + as_int(run >> _COUNT_SHIFT & _BYTE)
 
 
 @kernel
