@@ -23,7 +23,7 @@ class ExpHuff(TypedCodec):
     source = "inspired by Hershcovitch et al., ZipNN, arXiv 2411.05239, 2024; layout of this project"
     version = "1"
 
-    def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:
+    def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
         """Return the frame: header, then chunks of planes."""
         rotation = int(numbers.kind == "float")
         planes = np.empty(min(words.size, chunk_words(words.itemsize)) * words.itemsize, np.uint8)

@@ -32,6 +32,11 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("zvc", "tensorcodecs.zvc:Zvc", ("zvc:block_bytes=64",)),
     ("huffman", "tensorcodecs.huffman:Huffman", ("huffman",)),
     ("exphuff", "tensorcodecs.exphuff:ExpHuff", ("exphuff",)),
+    ("dfloat11", "tensorcodecs.dfloat11:DFloat11", ("dfloat11",)),
+    ("ecf8", "tensorcodecs.ecf8:Ecf8", ("ecf8",)),
+    ("csr", "tensorcodecs.csr:Csr", ("csr:index_bits=4",)),
+    ("csr-huffman", "tensorcodecs.csr_huffman:CsrHuffman", ("csr-huffman:index_bits=8",)),
+    ("codebook", "tensorcodecs.codebook:Codebook", ("codebook",)),
     ("shuffle", "tensorcodecs.shuffle:Shuffle", ("shuffle|zstd:level=3", "shuffle|huffman")),
     ("bdi", "tensorcodecs.bdi:Bdi", ()),
 )

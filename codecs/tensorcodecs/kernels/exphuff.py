@@ -216,5 +216,3 @@ def _saves(plane: Bytes, counts: npt.NDArray[np.int64]) -> bool:
     for symbol in range(N_SYMBOLS):
         counts[symbol] = lanes[0, symbol] + lanes[1, symbol] + lanes[2, symbol] + lanes[3, symbol]
     return coded_bits(counts) < (1 - _SAVING_MIN) * 8 * n_seen
-
-

@@ -82,7 +82,10 @@ def encode_chunk(
     out: Bytes,
     at: int,
 ) -> int:
-    """Write one chunk with these `counts`, in the shortest of its three kinds; `lengths` and `codes` are room to work in."""
+    """Write one chunk with these `counts`, in the shortest of its three kinds.
+
+    `lengths` and `codes` are room to work in.
+    """
     head = level << LEVEL_SHIFT
     if counts[chunk[0]] == chunk.size:
         out[at] = head | RUN
