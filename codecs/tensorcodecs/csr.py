@@ -28,12 +28,11 @@ class Csr(TypedCodec):
         """Return the frame: header, row ends, indices, values; or the words, where that is shorter."""
         n_columns = min(max(words.size // max(int(np.prod(shape[:-1])), 1), 1), _COLUMNS_MAX)
         ends = np.empty(-(-words.size // n_columns), np.int64)
-        gap_max = (1 << self.index_bits) - 1
-        n_entries = count_entries(words, n_columns, gap_max, ends)
+        n_entries = count_entries(words, n_columns, (1 << self.index_bits) - 1, ends)
         gaps, values = np.empty(n_entries, np.uint8), np.empty(n_entries, words.dtype)
-        take_entries(words, n_columns, gap_max, gaps, values)
-        parts = (pack_header(words, n_columns, n_entries), ends.astype("<u4").tobytes())
-        coded = b"".join((*parts, self.pack_entries(gaps, values)))
+        take_entries(words, n_columns, (1 << self.index_bits) - 1, gaps, values)
+        coded = pack_header(words, n_columns, n_entries) + ends.astype("<u4").tobytes()
+        coded += self.pack_entries(gaps, values)
         if len(coded) < words.nbytes and n_entries < 1 << 32:
             return coded
         return pack_header(words, 0, 0) + words.tobytes()
@@ -49,9 +48,8 @@ class Csr(TypedCodec):
             raise DecodeError(f"{n_entries} entries in rows of {n_columns} do not fit {header.n_words} words")
         ends = np.frombuffer(payload[:ends_bytes].tobytes(), "<u4").astype(np.int64)
         gaps, values = self.unpack_entries(payload[ends_bytes:], n_entries, header.word_dtype)
-        if not put_entries(
-            gaps, values, n_columns, ends, words := np.zeros(header.n_words, header.word_dtype)
-        ):
+        words = np.zeros(header.n_words, header.word_dtype)
+        if not put_entries(gaps, values, n_columns, ends, words):
             raise DecodeError("the entries do not fit their rows")
         return words.view(np.uint8)
 

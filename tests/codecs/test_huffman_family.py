@@ -1,4 +1,4 @@
-"""What the contract tests cannot see of the codecs around Huffman: floats, shapes, and how close they come."""
+"""What the contract tests cannot see of the codecs around Huffman."""
 
 import contextlib
 
@@ -54,12 +54,9 @@ def test_damaged_floats_are_survived(family_spec):
         for _ in range(60):
             damaged = frame.copy()
             damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
-            try:
-                assert codec.decode(
-                    damaged[: rng.integers(len(damaged)) if rng.random() < 0.2 else None]
-                ).size
-            except DecodeError:
-                pass
+            end = rng.integers(len(damaged)) if rng.random() < 0.2 else None
+            with contextlib.suppress(DecodeError):
+                codec.decode(damaged[:end])
 
 
 def test_exponents_cost_their_entropy():
