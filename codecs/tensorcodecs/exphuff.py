@@ -7,8 +7,15 @@ import numpy as np
 from tensorcodecs.arrays import Array, Bytes, NumberFormat
 from tensorcodecs.base import DecodeError, TypedCodec
 from tensorcodecs.frame import join, pack_header, unpack_header
-from tensorcodecs.kernels.exphuff import CHUNK_WORDS_MAX, chunk_words, exphuff_decode, exphuff_encode
-from tensorcodecs.kernels.huffman import CHUNK_CODED_BYTES_MIN, SLACK_BYTES
+from tensorcodecs.kernels.exphuff import (
+    CHUNK_WORDS_MAX,
+    chunk_words,
+    decode_planes,
+    encode_planes,
+    merge,
+    split,
+)
+from tensorcodecs.kernels.huffman import CHUNK_CODED_BYTES_MIN, SLACK_BYTES, decoding_room
 
 
 class ExpHuff(TypedCodec):
@@ -26,12 +33,16 @@ class ExpHuff(TypedCodec):
     def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
         """Return the frame: header, then chunks of planes."""
         rotation = int(numbers.kind == "float")
-        planes = np.empty(min(words.size, chunk_words(words.itemsize)) * words.itemsize, np.uint8)
+        width, n_chunk = words.itemsize, chunk_words(words.itemsize)
+        planes = np.empty(min(words.size, n_chunk) * width, np.uint8)
         frozen = planes.view()
         frozen.flags.writeable = False
-        n_chunks = -(-words.size // chunk_words(words.itemsize))
-        out = np.empty(words.nbytes + n_chunks * (1 + words.itemsize) + 2 * SLACK_BYTES, np.uint8)
-        used = exphuff_encode(words, rotation, planes, frozen, out)
+        out = np.empty(words.nbytes + -(-words.size // n_chunk) * (1 + width) + 2 * SLACK_BYTES, np.uint8)
+        used = 0
+        for start in range(0, words.size, n_chunk):
+            chunk = words[start : start + n_chunk]
+            split(chunk, rotation, planes)
+            used = encode_planes(planes, frozen, chunk.size, width, out, used)
         return join(pack_header(words, rotation), out, used)
 
     def unpack(self, data: Bytes) -> Bytes:
@@ -41,7 +52,15 @@ class ExpHuff(TypedCodec):
         if rotation > 1:
             raise DecodeError(f"words rotated by {rotation} bits: legal are 0 and 1")
         words = np.empty(header.n_words, header.word_dtype)
-        planes = np.empty(min(words.size, chunk_words(words.itemsize)) * words.itemsize, np.uint8)
-        if exphuff_decode(header.payload, rotation, planes, words) != header.payload.size:
+        width, n_chunk = words.itemsize, chunk_words(words.itemsize)
+        planes = np.empty(min(words.size, n_chunk) * width, np.uint8)
+        room, at = decoding_room(), 0
+        for start in range(0, words.size, n_chunk):
+            chunk = words[start : start + n_chunk]
+            at = decode_planes(header.payload, at, chunk.size, width, planes, room)
+            if at < 0:
+                raise DecodeError("a plane is not valid")
+            merge(planes, rotation, chunk)
+        if at != header.payload.size:
             raise DecodeError("the chunks do not end where the frame does")
         return words.view(np.uint8)

@@ -13,8 +13,8 @@ from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.huffman import (
     CHUNK_CODED_BYTES_MIN,
     LEVEL_SHIFT,
+    Room,
     decode_chunk,
-    decoding_room,
     encode_chunk,
     store_chunk,
 )
@@ -32,72 +32,58 @@ _STRETCH_BYTES = 4096
 _SAVING_MIN = 0.03
 
 
-@kernel
 def chunk_words(word_bytes: int) -> int:
     """Return how many words of `word_bytes` bytes a chunk has, except the last one."""
     return min(CHUNK_WORDS_MAX, _CHUNK_BYTES_MAX // word_bytes)
 
 
 @kernel
-def exphuff_encode(words: Array, rotation: int, planes: Bytes, frozen: Bytes, out: Bytes) -> int:
-    """Write the chunks of `words`, each bit `rotation` places higher, to `out`; return the bytes used.
+def encode_planes(planes: Bytes, frozen: Bytes, n: int, n_planes: int, out: Bytes, at: int) -> int:
+    """Write a chunk of `n` words, split to `planes`, to `out` at `at`; return where it ends.
 
-    `planes` is room for the bytes of a chunk, `frozen` the same memory.
+    `frozen` is the memory of `planes`, read-only.
     """
     counts = np.empty((N_NODES, N_SYMBOLS), np.int64)[0]
     codes = np.empty(N_SYMBOLS, np.uint64)
     lengths = np.empty(N_SYMBOLS, np.uint8)
-    n_chunk = chunk_words(words.itemsize)
-    at = 0
-    for start in range(0, words.size, n_chunk):
-        chunk = words[start : start + n_chunk]
-        n = chunk.size
-        _split(chunk, rotation, planes)
-        histogram(frozen[:n], counts)
-        n_kept = n
-        if chunk.itemsize > 1 and counts[0] * _ZERO_SHARE >= n and counts[0] == _zeros(chunk):
-            n_kept = n - counts[0]
-            _leave_out(planes, n, chunk.itemsize)
-        out[at] = ZEROS_LEFT_OUT if n_kept < n else 0
-        at = encode_chunk(frozen[:n], LEVEL_MAX, counts, lengths, codes, out, at + 1)
-        for place in range(1, chunk.itemsize if n_kept > 0 else 1):
-            plane = frozen[place * n : place * n + n_kept]
-            if _saves(plane, counts):
-                histogram(plane, counts)
-                at = encode_chunk(plane, LEVEL_MAX, counts, lengths, codes, out, at)
-            else:
-                at = store_chunk(plane, LEVEL_MAX, out, at)
+    histogram(frozen[:n], counts)
+    n_kept = n
+    if n_planes > 1 and counts[0] * _ZERO_SHARE >= n and _are_zeros(planes, n, n_planes):
+        n_kept = n - counts[0]
+        _leave_out(planes, n, n_planes)
+    out[at] = ZEROS_LEFT_OUT if n_kept < n else 0
+    at = encode_chunk(frozen[:n], LEVEL_MAX, counts, lengths, codes, out, at + 1)
+    for place in range(1, n_planes if n_kept > 0 else 1):
+        plane = frozen[place * n : place * n + n_kept]
+        if _saves(plane, counts):
+            histogram(plane, counts)
+            at = encode_chunk(plane, LEVEL_MAX, counts, lengths, codes, out, at)
+        else:
+            at = store_chunk(plane, LEVEL_MAX, out, at)
     return at
 
 
 @kernel
-def exphuff_decode(data: Bytes, rotation: int, planes: Bytes, words: Array) -> int:
-    """Fill `words` from the chunks in `data` and return the bytes read, or -1 where a chunk is not valid."""
-    room = decoding_room()
-    n_chunk = chunk_words(words.itemsize)
-    at = 0
-    for start in range(0, words.size, n_chunk):
-        chunk = words[start : start + n_chunk]
-        n = chunk.size
-        if at >= data.size or data[at] > ZEROS_LEFT_OUT:
+def decode_planes(data: Bytes, at: int, n: int, n_planes: int, planes: Bytes, room: Room) -> int:
+    """Fill `planes` from the chunk of `n` words at `at`; return where it ends, or -1 if it is not valid."""
+    if at >= data.size or data[at] > ZEROS_LEFT_OUT:
+        return -1
+    are_zeros_left_out = data[at] == ZEROS_LEFT_OUT
+    at += 1
+    n_kept = n
+    for place in range(n_planes):
+        if n_kept == 0:
+            _fill(planes[place * n : (place + 1) * n])
+            continue
+        if at + CHUNK_CODED_BYTES_MIN > data.size or data[at] >> LEVEL_SHIFT != LEVEL_MAX:
             return -1
-        are_zeros_left_out = data[at] == ZEROS_LEFT_OUT
-        at += 1
-        n_kept = n
-        for place in range(chunk.itemsize):
-            if n_kept == 0:
-                _fill(planes[place * n : (place + 1) * n])
-                continue
-            if at + CHUNK_CODED_BYTES_MIN > data.size or data[at] >> LEVEL_SHIFT != LEVEL_MAX:
-                return -1
-            at = decode_chunk(data, at, planes[place * n : place * n + n_kept], room)
-            if at < 0:
-                return -1
-            if are_zeros_left_out and place == 0:
-                n_kept = n - _zeros(planes[:n])
-        if are_zeros_left_out and n_kept > 0:
-            _put_back(planes, n, n_kept, chunk.itemsize)
-        _merge(planes, rotation, chunk)
+        at = decode_chunk(data, at, planes[place * n : place * n + n_kept], room)
+        if at < 0:
+            return -1
+        if are_zeros_left_out and place == 0:
+            n_kept = n - _zeros(planes[:n])
+    if are_zeros_left_out and n_kept > 0:
+        _put_back(planes, n, n_kept, n_planes)
     return at
 
 
@@ -105,7 +91,8 @@ def exphuff_decode(data: Bytes, rotation: int, planes: Bytes, words: Array) -> i
 
 
 @kernel
-def _split(words: Array, rotation: int, planes: Bytes) -> None:
+def split(words: Array, rotation: int, planes: Bytes) -> None:
+    """Fill `planes` with the bytes of `words`, rotated up by `rotation` bits, the highest ones first."""
     n = words.size
     n_bits = 8 * words.itemsize
     if n_bits == 16:
@@ -141,8 +128,8 @@ def _take_byte(words: Array, shift: np.uint64, plane: Bytes) -> None:
 
 
 @kernel
-def _merge(planes: Bytes, rotation: int, words: Array) -> None:
-    """Undo `_split`."""
+def merge(planes: Bytes, rotation: int, words: Array) -> None:
+    """Undo `split`."""
     n = words.size
     n_bits = 8 * words.itemsize
     first = planes[:n]
@@ -168,7 +155,18 @@ def _merge(planes: Bytes, rotation: int, words: Array) -> None:
 
 
 @kernel
-def _zeros(words: Array) -> int:
+def _are_zeros(planes: Bytes, n: int, n_planes: int) -> bool:
+    """Return whether all words with 0 in the first plane are 0."""
+    n_others = 0
+    for place in range(1, n_planes):
+        plane = planes[place * n : (place + 1) * n]
+        for index in range(n):
+            n_others += (planes[index] == 0) & (plane[index] != 0)
+    return n_others == 0
+
+
+@kernel
+def _zeros(words: Bytes) -> int:
     n_zeros = 0
     for index in range(words.size):
         n_zeros += words[index] == 0
