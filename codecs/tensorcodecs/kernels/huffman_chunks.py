@@ -43,7 +43,7 @@ def plan_chunks(
         if node < N_PIECES:
             for symbol in range(N_SYMBOLS):
                 counts[node, symbol] = counts[2 * node, symbol] + counts[2 * node + 1, symbol]
-        bits[node] = _coded_bits(counts[node])
+        bits[node] = coded_bits(counts[node])
         is_chunk[node] = 1
         if node < N_PIECES and bits[2 * node] + bits[2 * node + 1] < bits[node]:
             bits[node] = bits[2 * node] + bits[2 * node + 1]
@@ -77,7 +77,7 @@ def histogram(chunk: Bytes, counts: npt.NDArray[np.int64]) -> None:
 
 
 @kernel
-def _coded_bits(counts: npt.NDArray[np.int64]) -> int:
+def coded_bits(counts: npt.NDArray[np.int64]) -> int:
     """Estimate the bits of a chunk with these counts: entropy and table, or raw, or a run."""
     total = 0
     n_present = 0
