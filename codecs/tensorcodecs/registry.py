@@ -29,9 +29,17 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
     ("brotli", "tensorcodecs.brotli:Brotli", ("brotli:quality=5", "brotli:quality=11")),
     ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
+    ("rle", "tensorcodecs.rle:Rle", ("rle",)),
+    ("bitmask", "tensorcodecs.bitmask:Bitmask", ("bitmask",)),
     ("zvc", "tensorcodecs.zvc:Zvc", ("zvc:block_bytes=64",)),
     ("huffman", "tensorcodecs.huffman:Huffman", ("huffman",)),
     ("shuffle", "tensorcodecs.shuffle:Shuffle", ("shuffle|zstd:level=3", "shuffle|huffman")),
+    ("bitshuffle", "tensorcodecs.bitshuffle:Bitshuffle", ("bitshuffle|zstd:level=3",)),
+    ("split", "tensorcodecs.split:Split", ("split|huffman",)),
+    ("delta", "tensorcodecs.delta:Delta", ("delta|shuffle|zstd:level=3",)),
+    ("xor", "tensorcodecs.xor:Xor", ()),
+    ("zigzag", "tensorcodecs.zigzag:Zigzag", ()),
+    ("signmagnitude", "tensorcodecs.signmagnitude:SignMagnitude", ()),
     ("bdi", "tensorcodecs.bdi:Bdi", ()),
 )
 _THEIRS = "numcodecs."
