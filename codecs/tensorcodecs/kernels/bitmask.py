@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.kernels import kernel
+from tensorcodecs.kernels.bitrows import differing
 from tensorcodecs.kernels.compact import ONES, close_gaps, open_gaps
 from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
 SLACK_BYTES = 64
 """What packing may write past the end of what it packs."""
-_TOP_BYTE = np.uint64(56)
+_BITS_8, _BITS_16, _BITS_32 = np.uint64(8), np.uint64(16), np.uint64(32)
+_LOW_BYTE = np.uint64(0xFF)
+_EVERY_BYTE = np.uint64(0x0101010101010101)
 _LANE_BITS = np.array([0xFF << 8 * lane for lane in range(8)], np.uint64)
 
 
@@ -41,17 +44,23 @@ def change_masks(words: Array, masks: Bytes) -> None:
 
     The first word begins one; bits past the last word are 0.
     """
-    n_full = words.size // 8
-    for group in range(masks.size):
-        mask = np.uint8(0)
-        first = group * 8
-        if 0 < group < n_full:
-            for lane in range(8):
-                mask |= np.uint8(words[first + lane] != words[first + lane - 1]) << lane
-        else:
-            for index in range(first, min(first + 8, words.size)):
-                mask |= np.uint8(index == 0 or words[index] != words[index - 1]) << (index - first)
-        masks[group] = mask
+    width = words.itemsize
+    for group in range(min(8, masks.size)):
+        masks[group] = _changes(words, group * 8)
+    n_wide = words.size // 64 * 8
+    for group in range(8, n_wide, 8):
+        first = group * 8 * width
+        store(masks, group, differing(words, first, first - width))
+    for group in range(max(8, n_wide), masks.size):
+        masks[group] = _changes(words, group * 8)
+
+
+@kernel
+def _changes(words: Array, first: int) -> np.uint8:
+    mask = np.uint8(0)
+    for index in range(first, min(first + 8, words.size)):
+        mask |= np.uint8(index == 0 or words[index] != words[index - 1]) << (index - first)
+    return np.uint8(mask)
 
 
 @kernel
@@ -124,9 +133,28 @@ def unpack_runs(data: Bytes, masks: Bytes, words: Array) -> None:
     n_full = words.size // 8
     for group in range(n_full):
         mask = masks[group]
-        for lane in range(8):
-            words[group * 8 + lane] = load(data, body + words.itemsize * as_int(_RANKS[mask, lane]), words)
+        if words.itemsize == 1 and 0 <= body <= data.size - 9:
+            store(
+                words, group * 8, _fill_runs(load(data, body, LIKE_U64), load(data, body + 1, LIKE_U64), mask)
+            )
+        else:
+            for lane in range(8):
+                rank = as_int(_RANKS[mask, lane])
+                words[group * 8 + lane] = load(data, body + words.itemsize * rank, words)
         body += words.itemsize * as_int(ONES[mask])
     for index in range(n_full * 8, words.size):
         body += words.itemsize * as_int((masks[n_full] >> (index - n_full * 8)) & 1)
         words[index] = load(data, body, words)
+
+
+@kernel
+def _fill_runs(before: np.uint64, starts: np.uint64, mask: np.uint8) -> np.uint64:
+    """Return eight bytes, each the byte of the last run that began; `before` is one byte behind `starts`.
+
+    Where a run begins, the byte changes by the XOR of two runs; adding up the changes gives the bytes.
+    """
+    eight = open_gaps(before ^ starts, mask)
+    eight ^= eight << _BITS_8
+    eight ^= eight << _BITS_16
+    eight ^= eight << _BITS_32
+    return np.uint64(eight ^ ((before & _LOW_BYTE) * _EVERY_BYTE))
