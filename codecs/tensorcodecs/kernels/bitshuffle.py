@@ -31,15 +31,12 @@ def bitshuffle(words: Array, planes: Bytes) -> None:
             first = 8 * place * row_bytes
             for index in range(start, end, _STEP):
                 gather_rows(words, index * width, shift, planes, first + index // 8, row_bytes)
-    last = np.zeros(_STEP, words.dtype)
-    rows = np.empty(_STEP, np.uint8)
-    last[: words.size - n_whole] = words[n_whole:]
-    for place in range(width if n_whole < words.size else 0):
-        gather_rows(last, 0, words.dtype.type(8 * place), rows, 0, 8)
-        for bit in range(8):
-            first = (8 * place + bit) * row_bytes + n_whole // 8
-            for index in range((words.size - n_whole) // 8):
-                planes[first + index] = rows[8 * bit + index]
+    for index in range(n_whole, words.size, 8):
+        for bit in range(8 * width):
+            row = np.uint8(0)
+            for lane in range(8):
+                row |= np.uint8((words[index + lane] >> words.dtype.type(bit)) & words.dtype.type(1)) << lane
+            planes[bit * row_bytes + index // 8] = row
 
 
 @kernel
@@ -47,19 +44,17 @@ def bitunshuffle(planes: Bytes, words: Array) -> None:
     """Fill `words`, a multiple of eight, from `planes` (words.nbytes)."""
     row_bytes = words.size // 8
     places = np.empty(_BLOCK_WORDS * words.itemsize, np.uint8)
-    rest = np.zeros(2 * _STEP, np.uint8)
-    for start in range(0, words.size, _BLOCK_WORDS):
-        n = min(_BLOCK_WORDS, words.size - start)
-        n_whole = n // _STEP * _STEP
+    n_whole = words.size // _STEP * _STEP
+    for start in range(0, n_whole, _BLOCK_WORDS):
+        n = min(_BLOCK_WORDS, n_whole - start)
         for place in range(words.itemsize):
             first = 8 * place * row_bytes + start // 8
-            for index in range(0, n_whole, _STEP):
+            for index in range(0, n, _STEP):
                 spread_rows(planes, first + index // 8, row_bytes, places, place * n + index)
-            if n_whole < n:
-                for bit in range(8):
-                    for index in range((n - n_whole) // 8):
-                        rest[8 * bit + index] = planes[first + bit * row_bytes + n_whole // 8 + index]
-                spread_rows(rest, 0, 8, rest, _STEP)
-                for index in range(n - n_whole):
-                    places[place * n + n_whole + index] = rest[_STEP + index]
         unshuffle(places, words[start : start + n])
+    for index in range(n_whole, words.size):
+        word = words.dtype.type(0)
+        for bit in range(8 * words.itemsize):
+            row = planes[bit * row_bytes + index // 8]
+            word |= words.dtype.type((row >> (index & 7)) & 1) << words.dtype.type(bit)
+        words[index] = word
