@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numcodecs.abc import Codec
 
 from tensorcodecs import registry
-from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, raw_bytes
+from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, as_words, raw_bytes
 from tensorcodecs.base import TensorCodec
 
 
 class Pipeline(TensorCodec):
     """The stages in order: the first sees the array, each other the bytes of the one before.
 
+    Behind a filter that keeps words, a stage sees words as wide as those that the filter got.
     `stages` are codecs or specs; a pipeline among them is replaced by its stages.
     """
 
@@ -48,7 +50,9 @@ class Pipeline(TensorCodec):
         """Return what the last stage makes of `buf`."""
         data = buf
         for codec in self._codecs:
-            data = registry.encode_array(codec, data)
+            frame = registry.encode_array(codec, data)
+            keeps_words = getattr(codec, "keeps_words", False)
+            data = np.frombuffer(frame, as_words(data).dtype) if keeps_words else frame
         return raw_bytes(data).tobytes()
 
     def pack(self, words: Array) -> bytes:

@@ -34,8 +34,11 @@ def test_default_specs_are_canonical():
         ("zstd:level=-5", "zstd:level=-5"),
         ("numcodecs.zstd", "numcodecs.zstd:level=0:checksum=false"),
         ("blosc:cname=zstd", "blosc:cname=zstd:clevel=5:shuffle=1:blocksize=0"),
-        ("delta:dtype=<u2", 'delta:dtype="<u2":astype="<u2"'),
-        ('delta:dtype="|u1"|zlib', 'delta:dtype="|u1":astype="|u1"|zlib:level=6'),
+        ("numcodecs.delta:dtype=<u2", 'numcodecs.delta:dtype="<u2":astype="<u2"'),
+        (
+            'numcodecs.delta:dtype="|u1"|zlib',
+            'numcodecs.delta:dtype="|u1":astype="|u1"|zlib:level=6',
+        ),
         ("shuffle | zstd", "shuffle|zstd:level=3"),
         ("numcodecs.zstd:checksum=True", "numcodecs.zstd:level=0:checksum=true"),
     ],
@@ -89,7 +92,9 @@ assert not {"numba", "numcodecs", "zstandard"} & set(sys.modules), "listing must
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("foreign", ["numcodecs.zstd", "lz4", "blosc", "bz2", "delta:dtype=<u2|lz4"])
+@pytest.mark.parametrize(
+    "foreign", ["numcodecs.zstd", "lz4", "blosc", "bz2", "numcodecs.delta:dtype=<u2|lz4"]
+)
 def test_foreign_codecs_take_types_they_do_not_know(foreign):
     codec = get_codec(foreign)
     array = np.arange(600).astype(ml_dtypes.bfloat16).reshape(20, 30)
