@@ -34,3 +34,12 @@ class Squeeze(TypedCodec):
         """Return the raw bytes; the blocks must end exactly where the frame does."""
         words: Array = squeeze_frame.unpack(data)
         return words.view(np.uint8)
+
+    def warm_up(self) -> None:
+        """Compile what rows and number formats need, too."""
+        super().warm_up()
+        steps = np.arange(64)
+        shifted = (steps[:, None] + (steps[None, :] * steps[:, None] % 5 == 1)).astype(np.int8)
+        products = np.outer(steps, steps[1:]).astype(np.float32)
+        for array in (shifted, products, np.repeat(products, 2, axis=0)):
+            self.decode(self.encode(array))

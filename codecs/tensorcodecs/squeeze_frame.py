@@ -9,15 +9,15 @@ from tensorcodecs.arrays import Array, Bytes, NumberFormat
 from tensorcodecs.base import DecodeError
 from tensorcodecs.frame import pack_header, unpack_header
 from tensorcodecs.kernels.squeeze_bins import BINS_MAX
-from tensorcodecs.kernels.squeeze_block import (
+from tensorcodecs.kernels.squeeze_contexts import PLAN_SIZE, SCORES
+from tensorcodecs.kernels.squeeze_decode import decode_block
+from tensorcodecs.kernels.squeeze_encode import (
     SLACK_BYTES,
-    decode_block,
     end_in_zeros,
     plan_block,
     store_words,
     write_coded,
 )
-from tensorcodecs.kernels.squeeze_contexts import PLAN_SIZE, SCORES
 from tensorcodecs.kernels.squeeze_keys import (
     FLOAT_FOLDED,
     FLOAT_ORDERED,
@@ -47,13 +47,14 @@ def pack(words: Array, numbers: NumberFormat, shape: tuple[int, ...], effort: in
     """Return the frame of `words` (1-D, unsigned), which are `numbers` in an array of `shape`."""
     columns = _columns(words.size, shape)
     orders = _ORDERS[numbers.kind]
+    words = _read_only(words)
     repeat_length = mode_length = has_nibbles = 0
     parts: list[bytes] = []
     kept = words
     if effort > 1:
         repeat_length, origins = _find_repeats(words, columns)
         if repeat_length:
-            kept = words.reshape(-1, repeat_length)[origins == 0].reshape(-1)
+            kept = _read_only(words.reshape(-1, repeat_length)[origins == 0].reshape(-1))
             parts.append(_encode(origins, 32, (PLAIN,), (1,), effort))
         mode_length, modes = _find_modes(kept, words.size, shape)
         if mode_length:
@@ -88,6 +89,12 @@ def unpack(data: Bytes) -> Array:
     if modes is not None:
         kept = (kept.reshape(-1, mode_length) + modes.astype(np.uint8)[:, None]).reshape(-1)
     return _repeat_rows(kept, origins, repeat_length) if repeat_length else kept
+
+
+def _read_only(words: Array) -> Array:
+    # A type of its own for numba: with one of the two kinds, each kernel is compiled once.
+    words.flags.writeable = False
+    return words
 
 
 def _n_rows(n_words: int, length: int) -> int:
@@ -158,9 +165,7 @@ def _encode_words(
     return [_encode(block, 8 * block.itemsize, orders, columns, effort)]
 
 
-def _encode(
-    block: Array, bits: int, orders: tuple[int, ...], columns: tuple[int, ...], effort: int
-) -> bytes:
+def _encode(block: Array, bits: int, orders: tuple[int, ...], columns: tuple[int, ...], effort: int) -> bytes:
     """Return the coded block of values of `bits` bits: in the best of `orders`, or stored."""
     words = block.astype(np.uint32)
     room = np.empty(words.size * max(bits, 8) // 8 + SLACK_BYTES, np.uint8)

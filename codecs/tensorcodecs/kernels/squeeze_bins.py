@@ -53,9 +53,9 @@ def sorted_sample(keys: Keys, bits: int) -> Keys:
             starts[digit] = at
             at += count
         for key in sample:
-            digit = (key >> np.uint32(shift)) & np.uint32(255)
-            other[starts[digit]] = key
-            starts[digit] += 1
+            low = (key >> np.uint32(shift)) & np.uint32(255)
+            other[starts[low]] = key
+            starts[low] += 1
         sample, other = other, sample
     return sample
 
@@ -70,7 +70,7 @@ def plan_bins(sample: Keys, n: int, bits: int, depths: Bytes) -> tuple[float, in
     bin_bits = _BIN_BITS
     scale = n / sample.size
     n_others = np.count_nonzero(sample != sample[sample.size // 2])
-    count_min = min(max(n_others // 64, _LONELY_COUNT_MIN), _CUT_COUNT_MAX)
+    count_min = min(max(as_int(n_others) // 64, _LONELY_COUNT_MIN), _CUT_COUNT_MAX)
     while True:
         cost, n_bins = _cut(sample, bits, scale, bin_bits, count_min, scratch)
         if n_bins <= BINS_MAX:
@@ -81,7 +81,9 @@ def plan_bins(sample: Keys, n: int, bits: int, depths: Bytes) -> tuple[float, in
 
 
 @kernel
-def _cut(sample: Keys, bits: int, scale: float, bin_bits: float, count_min: int, out: Bytes) -> tuple[float, int]:
+def _cut(
+    sample: Keys, bits: int, scale: float, bin_bits: float, count_min: int, out: Bytes
+) -> tuple[float, int]:
     """Write the depths of the best bins of the whole sample to `out`; (cost in bits, number of bins).
 
     A walk over the tree of prefixes, depth first, without recursion, which numba's cache does not survive.
@@ -96,9 +98,7 @@ def _cut(sample: Keys, bits: int, scale: float, bin_bits: float, count_min: int,
     depth = 0
     while True:
         first_bin[depth] = n_bins
-        cost, is_cut = _whole_bin(
-            sample, low[depth], high[depth], depth, bits, scale, bin_bits, count_min
-        )
+        cost, is_cut = _whole_bin(sample, low[depth], high[depth], depth, bits, scale, bin_bits, count_min)
         if is_cut:
             whole[depth] = cost
             left[depth] = -1.0
@@ -138,7 +138,7 @@ def _whole_bin(
     if rest == 0 or depth == DEPTH_MAX or count < _LONELY_COUNT_MIN:
         return cost, False
     if fixed == rest:
-        # All of one value, as far as the sample knows: narrow it down, lest one stranger costs each its low bits.
+        # All of one value, as far as the sample knows: narrow it down, lest a stranger costs all low bits.
         return (np.inf, True) if scale > 1.0 else (cost, False)
     middle = (low + high) // 2
     return cost, count >= count_min or sample[middle - 1] == sample[middle]
@@ -189,7 +189,13 @@ def bin_starts(depths: Bytes, n_bins: int, bits: int, starts: Keys) -> bool:
 
 @kernel
 def find_bins(
-    keys: Keys, depths: Bytes, starts: Keys, n_bins: int, bits: int, tokens: Bytes, counts: npt.NDArray[np.int64]
+    keys: Keys,
+    depths: Bytes,
+    starts: Keys,
+    n_bins: int,
+    bits: int,
+    tokens: Bytes,
+    counts: npt.NDArray[np.int64],
 ) -> None:
     """Fill `tokens` with the bin of every key, and `counts` (int64[BINS_MAX])."""
     first_bits = min(bits, FIRST_BITS)

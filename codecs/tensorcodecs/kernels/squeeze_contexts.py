@@ -15,6 +15,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.memory import as_int
+from tensorcodecs.kernels.squeeze_bins import BINS_MAX
 from tensorcodecs.kernels.squeeze_tables import GROUPS_MAX
 
 RANK_SHIFT = 4
@@ -38,6 +39,15 @@ COUNT, KIND, LEFT_SHIFT, UP_SHIFT, COLUMNS = 0, 1, 2, 3, 4
 PLAN_SIZE = 5
 Plan = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]
+
+
+@kernel
+def ranks_of(groups: Bytes) -> Plan:
+    """Return the groups of all possible bins, times 2 ** RANK_SHIFT: int64[BINS_MAX]."""
+    ranks = np.zeros(BINS_MAX, np.int64)
+    for place in range(groups.size):
+        ranks[place] = as_int(groups[place]) << RANK_SHIFT
+    return ranks
 
 
 @kernel
@@ -107,7 +117,7 @@ def _group_bits(totals: npt.NDArray[np.int64], scale: float) -> float:
         if count > 0:
             bits -= count * math.log2(count)
             n_live += 1
-    return bits * scale + n_live * _SCALE_BITS
+    return float(bits * scale + n_live * _SCALE_BITS)
 
 
 @kernel
@@ -117,8 +127,8 @@ def plan_contexts(
     """Choose contexts for a block of `n` values by a stretch of it, `groups`.
 
     `columns` are the row lengths that may be meant, `cost` what the block takes without contexts, in bits.
-    Fills `plan` (int64[PLAN_SIZE]) and `context_of` (uint8[SCORES]); returns the cost with them. A `plan` that
-    is made already, for another order of the keys, is only tried.
+    Fills `plan` (int64[PLAN_SIZE]) and `context_of` (uint8[SCORES]); returns the cost with them. A `plan`
+    that is made already, for another order of the keys, is only tried.
     """
     counts = np.zeros((SCORES, GROUPS_MAX), np.int32)
     counts[0, :n_groups] = np.bincount(groups, minlength=n_groups)

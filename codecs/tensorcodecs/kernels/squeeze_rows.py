@@ -47,7 +47,7 @@ def _hash(raw: Bytes, at: int, n_bytes: int) -> np.uint64:
     for step in range(0, n_bytes - 7, 8):
         state = (state ^ load(raw, at + step, LIKE_U64)) * _PRIME
         state ^= state >> _FOLD
-    return (state ^ load(raw, at + n_bytes - 8, LIKE_U64)) * _PRIME >> _FOLD
+    return np.uint64((state ^ load(raw, at + n_bytes - 8, LIKE_U64)) * _PRIME >> _FOLD)
 
 
 @kernel
@@ -55,7 +55,7 @@ def _are_equal(raw: Bytes, one: int, other: int, n_bytes: int) -> bool:
     for step in range(0, n_bytes - 7, 8):
         if load(raw, one + step, LIKE_U64) != load(raw, other + step, LIKE_U64):
             return False
-    return load(raw, one + n_bytes - 8, LIKE_U64) == load(raw, other + n_bytes - 8, LIKE_U64)
+    return bool(load(raw, one + n_bytes - 8, LIKE_U64) == load(raw, other + n_bytes - 8, LIKE_U64))
 
 
 @kernel

@@ -58,8 +58,8 @@ Words = npt.NDArray[np.uint16]
 def place_streams(n: int, columns: int) -> tuple[int, int, int, int]:
     """Return how four streams share `n` values in rows of `columns`.
 
-    The length of a stream's run, the number of its runs, which begin one row apart, from one stream's values to
-    the next stream's, and from one stream's means of columns to the next one's.
+    The length of a stream's run, the number of its runs, which begin one row apart, from one stream's values
+    to the next stream's, and from one stream's means of columns to the next one's.
     """
     n_rows = n // columns
     if columns >= _STRIPED_COLUMNS_MIN:
@@ -101,7 +101,7 @@ def _find_one(at: int, column: int, left: int, step: int, walk: Walk, steps: Ste
     rank = walk.ranks[token]
     steps[as_index(step)] = np.uint32(walk.context_of[as_index(score)]) << _PLACE_SHIFT | np.uint32(token)
     walk.ups[as_index(column)] = up + ((rank - up) >> walk.up_shift)
-    return left + ((rank - left) >> walk.left_shift)
+    return as_int(left + ((rank - left) >> walk.left_shift))
 
 
 @kernel
@@ -250,7 +250,9 @@ def _decode_in_context(
 
 
 @kernel
-def decode_steps(words: Words, states: States, table: Steps, ranks: Indices, plan: Plan, context_of: Bytes, tokens: Bytes) -> bool:
+def decode_steps(
+    words: Words, states: States, table: Steps, ranks: Indices, plan: Plan, context_of: Bytes, tokens: Bytes
+) -> bool:
     """Fill `tokens`; False where the words do not end with the last of them, as an encoder's do.
 
     `words` has PADDING_WORDS behind its last one; otherwise as in `find_contexts`.
@@ -308,7 +310,9 @@ def decode_alone(words: Words, states: States, table: Steps, tokens: Bytes) -> b
 
 
 @kernel
-def decode_given(words: Words, states: States, table: Steps, givens: Bytes, groups: Bytes, tokens: Bytes) -> bool:
+def decode_given(
+    words: Words, states: States, table: Steps, givens: Bytes, groups: Bytes, tokens: Bytes
+) -> bool:
     """Fill `tokens`, the context of each being the group of what is given beside it (if anything is)."""
     state_0, state_1, state_2, state_3 = states[0], states[1], states[2], states[3]
     size = words.size - PADDING_WORDS

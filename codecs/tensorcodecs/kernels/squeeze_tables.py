@@ -34,6 +34,10 @@ _STEPS_PER_OCTAVE = 4
 _LEVEL_MAX = 80
 """The level of a bin with all values; level 1 is 2 ** -19.75 of them."""
 _SCALE_MAX = 60
+ZEROS_MAX = 15
+"""So many zeros at the end of an offset, and no more, are told."""
+EACH = np.arange(ZEROS_MAX + 1, dtype=np.uint8)
+"""Every number of zeros is a group of its own."""
 ABSENT = -128
 """The scale of a group that does not occur in a context."""
 _QUARTER_OCTAVES = (65536, 77936, 92682, 110218)
@@ -59,7 +63,7 @@ def write_depths(depths: Bytes, n_bins: int, out: Bytes, cursor: Cursor) -> None
 
 @kernel
 def read_depths(data: Bytes, cursor: Cursor, bits: int, depths: Bytes) -> int:
-    """Undo `write_depths`: fill `depths` and return the number of bins, or -1 for a tree that is not legal."""
+    """Undo `write_depths`: fill `depths` and return the number of bins, or -1 for an illegal tree."""
     depth = as_int(0)
     n_bins = 0
     depth_max = min(bits, DEPTH_MAX)
@@ -88,7 +92,7 @@ def levels_of(counts: Counts, n_bins: int, n: int, levels: Counts) -> None:
         levels[place] = 0
         if counts[place] > 0:
             octaves = math.log2(counts[place] / n)
-            levels[place] = max(1, _LEVEL_MAX + int(round(_STEPS_PER_OCTAVE * octaves)))
+            levels[place] = max(1, _LEVEL_MAX + round(_STEPS_PER_OCTAVE * octaves))
 
 
 @kernel
@@ -163,7 +167,7 @@ def scales_of(group_counts: Counts, levels: Counts, groups: Bytes, scales: Count
             scales[context, group] = ABSENT
             if count > 0:
                 octaves = math.log2(count / n / shares[group])
-                step = int(round(_STEPS_PER_OCTAVE * octaves))
+                step = round(_STEPS_PER_OCTAVE * octaves)
                 scales[context, group] = min(max(step, -_SCALE_MAX), _SCALE_MAX)
 
 
