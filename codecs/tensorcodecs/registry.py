@@ -33,6 +33,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("bitmask", "tensorcodecs.bitmask:Bitmask", ("bitmask",)),
     ("zvc", "tensorcodecs.zvc:Zvc", ("zvc:block_bytes=64",)),
     ("huffman", "tensorcodecs.huffman:Huffman", ("huffman",)),
+    ("rans", "tensorcodecs.rans:Rans", ("rans", "split|rans")),
     ("squeeze", "tensorcodecs.squeeze:Squeeze", ("squeeze:effort=1", "squeeze:effort=2")),
     ("exphuff", "tensorcodecs.exphuff:ExpHuff", ("exphuff",)),
     ("dfloat11", "tensorcodecs.dfloat11:DFloat11", ("dfloat11",)),

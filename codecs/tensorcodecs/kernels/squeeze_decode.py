@@ -36,6 +36,7 @@ from tensorcodecs.kernels.squeeze_streams import (
 )
 from tensorcodecs.kernels.squeeze_tables import (
     EACH,
+    TOTAL,
     ZEROS_MAX,
     frequencies,
     group_bins,
@@ -120,7 +121,7 @@ def decode_block(data: Bytes, at: int, bits: int, words: Keys) -> int:
         return -1
     frequency = np.empty((scales.shape[0], n_bins), np.int64)
     for context in range(scales.shape[0]):
-        frequencies(levels, groups, scales[context], frequency[context])
+        frequencies(levels, groups, scales[context], TOTAL, frequency[context])
     tokens = np.empty(n, np.uint8)
     at = _read_steps(data, cursor, decoding_table(frequency), groups, plan, context_of, tokens)
     zeros = np.zeros(n if has_zeros else 1, np.uint8)
@@ -193,7 +194,7 @@ def _read_zeros(data: Bytes, at: int, tokens: Bytes, groups: Bytes, n_groups: in
         return -1
     frequency = np.empty(scales.shape, np.int64)
     for group in range(n_groups):
-        frequencies(levels, EACH, scales[group], frequency[group])
+        frequencies(levels, EACH, scales[group], TOTAL, frequency[group])
     states = np.empty(N_STREAMS, np.uint64)
     words = read_words(data, cursor, zeros.size, states)
     if words.size == 0 or not decode_given(words, states, decoding_table(frequency), tokens, groups, zeros):

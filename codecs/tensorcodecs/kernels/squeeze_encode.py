@@ -39,6 +39,7 @@ from tensorcodecs.kernels.squeeze_streams import (
 )
 from tensorcodecs.kernels.squeeze_tables import (
     EACH,
+    TOTAL,
     ZEROS_MAX,
     frequencies,
     group_bins,
@@ -182,7 +183,7 @@ def write_coded(
         write_scales(scales, out, cursor)
     frequency = np.empty((n_contexts, n_bins), np.int64)
     for context in range(n_contexts):
-        frequencies(levels, groups, scales[context], frequency[context])
+        frequencies(levels, groups, scales[context], TOTAL, frequency[context])
     end = write_steps(steps, frequency, out, cursor)
     offsets, sizes = _offsets_of(keys, tokens, starts, depths, fixed, bits)
     if has_zeros:
@@ -288,7 +289,7 @@ def _write_zeros(
     write_scales(scales, out, cursor)
     frequency = np.empty(counts.shape, np.int64)
     for group in range(n_groups):
-        frequencies(levels, EACH, scales[group], frequency[group])
+        frequencies(levels, EACH, scales[group], TOTAL, frequency[group])
     steps = np.empty(n, np.uint32)
     find_alone(zeros, steps)
     add_contexts(tokens, groups, steps)

@@ -207,25 +207,25 @@ def read_scales(data: Bytes, cursor: Cursor, scales: Counts) -> bool:
 
 
 @kernel
-def frequencies(levels: Counts, groups: Bytes, scales: Counts, frequency: Counts) -> None:
-    """Fill `frequency` (int64[bins]) with one context's, which sum to TOTAL; 0 for what does not occur.
+def frequencies(levels: Counts, groups: Bytes, scales: Counts, total: int, frequency: Counts) -> None:
+    """Fill `frequency` (int64[bins]) with one context's, which sum to `total`; 0 for what does not occur.
 
     `scales` is the context's row; where all groups are absent, the block's own frequencies hold.
     """
     weights = np.zeros(levels.size, np.int64)
-    total = as_int(0)
+    sum_of_weights = as_int(0)
     is_empty = scales.max() == ABSENT
     for place in range(levels.size):
         scale = 0 if is_empty else scales[groups[place]]
         if levels[place] > 0 and scale != ABSENT:
             weights[place] = max(weight(levels[place] + scale), 1)
-            total += weights[place]
-    left = as_int(TOTAL)
+            sum_of_weights += weights[place]
+    left = as_int(total)
     largest = 0
     for place in range(levels.size):
         frequency[place] = 0
         if weights[place] > 0:
-            frequency[place] = max(1, int(weights[place] / total * TOTAL + 0.5))
+            frequency[place] = max(1, int(weights[place] / sum_of_weights * total + 0.5))
             left -= frequency[place]
             if frequency[place] > frequency[largest]:
                 largest = place
