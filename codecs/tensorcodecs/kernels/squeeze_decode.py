@@ -20,7 +20,7 @@ from tensorcodecs.kernels.squeeze_contexts import (
     Plan,
     ranks_of,
 )
-from tensorcodecs.kernels.squeeze_encode import FIXED_BITS, SHIFT_BITS, STORED, ZEROS_SHIFT
+from tensorcodecs.kernels.squeeze_encode import FIXED_BITS, SHIFT_BITS, STORED, ZEROS_SHIFT, leave_offsets
 from tensorcodecs.kernels.squeeze_keys import N_ORDERS, from_keys
 from tensorcodecs.kernels.squeeze_streams import (
     N_STREAMS,
@@ -129,7 +129,11 @@ def decode_block(data: Bytes, at: int, bits: int, words: Keys) -> int:
         at = _read_zeros(data, at, tokens, groups, n_groups, zeros)
     if at < 0:
         return -1
-    at = _read_offsets(data, at, tokens, zeros, starts, depths, fixed, bits, words)
+    if has_zeros or leave_offsets(levels, depths, fixed, bits):
+        at = _read_offsets(data, at, tokens, zeros, starts, depths, fixed, bits, words)
+    else:
+        for index in range(n):
+            words[index] = starts[tokens[index]]
     from_keys(words, order, bits, words)
     return at
 

@@ -158,8 +158,11 @@ def write_coded(
     groups = np.empty(n_bins, np.uint8)
     bin_starts(depths, n_bins, bits, starts)
     find_bins(keys, depths, starts, n_bins, bits, tokens, counts)
-    n_fixed = find_fixed(keys, tokens, counts, depths, starts, n_bins, bits, fixed)
     levels_of(counts, n_bins, n, levels)
+    fixed[:] = 0
+    n_fixed = 0
+    if leave_offsets(levels, depths, fixed, bits):
+        n_fixed = find_fixed(keys, tokens, counts, depths, starts, n_bins, bits, fixed)
     n_groups = group_bins(levels, groups)
     cursor = np.zeros(1, np.int64)
     cursor[0] = 8 * (at + 1)
@@ -185,6 +188,8 @@ def write_coded(
     for context in range(n_contexts):
         frequencies(levels, groups, scales[context], TOTAL, frequency[context])
     end = write_steps(steps, frequency, out, cursor)
+    if not has_zeros and not leave_offsets(levels, depths, fixed, bits):
+        return end
     offsets, sizes = _offsets_of(keys, tokens, starts, depths, fixed, bits)
     if has_zeros:
         end = _write_zeros(offsets, sizes, tokens, groups, n_groups, out, end)
@@ -245,6 +250,15 @@ def write_steps(steps: Steps, frequency: Plan, out: Bytes, cursor: Cursor) -> in
         store(out, at, words[index])
         at += 2
     return as_int(at)
+
+
+@kernel
+def leave_offsets(levels: Plan, depths: Bytes, fixed: Bytes, bits: int) -> bool:
+    """Return whether any bin that has values leaves a bit of them open."""
+    for place in range(levels.size):
+        if levels[place] > 0 and as_int(depths[place]) + as_int(fixed[place]) < bits:
+            return True
+    return False
 
 
 @kernel
