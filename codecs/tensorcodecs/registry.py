@@ -55,6 +55,8 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
 )
+# Codecs around packages that only the extra `peers` installs.
+_PEERS: tuple[str, ...] = ()
 _THEIRS = "numcodecs."
 # numcodecs' own codecs that do not give back every bit.
 _LOSSY_IDS = ("astype", "bitround", "fixedscaleoffset", "quantize")
@@ -62,6 +64,10 @@ _LOSSY_IDS = ("astype", "bitround", "fixedscaleoffset", "quantize")
 
 class UnknownCodecError(ValueError):
     """No codec has this name, neither ours nor numcodecs'."""
+
+
+class NotInstalledError(ValueError):
+    """A codec of ours is around a package that is not installed; the message says how to install it."""
 
 
 def _table(lines: Iterable[tuple[str, str, tuple[str, ...]]]) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -89,12 +95,10 @@ def default_specs() -> tuple[str, ...]:
 def codec_class(name: str) -> type[Codec]:
     """Return the class called `name`: ours, or numcodecs' where we have none.
 
-    Raises UnknownCodecError with the nearest name.
+    Raises UnknownCodecError with the nearest name, and NotInstalledError where ours needs an extra.
     """
     if name in _TABLE:
-        module, _, attribute = _TABLE[name][0].partition(":")
-        ours: type[Codec] = getattr(importlib.import_module(module), attribute)
-        return ours
+        return _our_class(name)
     import numcodecs.registry as theirs
 
     codec_id = name.removeprefix(_THEIRS)
@@ -107,11 +111,23 @@ def codec_class(name: str) -> type[Codec]:
     return found
 
 
+def _our_class(name: str) -> type[Codec]:
+    module, _, attribute = _TABLE[name][0].partition(":")
+    try:
+        ours: type[Codec] = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if name not in _PEERS:
+            raise
+        message = f"{error.name} is not installed: pip install 'squeezemark[peers]'"
+        raise NotInstalledError(message) from error
+    return ours
+
+
 def get_codec(spec: str) -> Codec:
     """Return the codec that `spec` names.
 
-    Raises UnknownCodecError for a name that nobody has and ValueError for a setting or value that is not
-    legal; either message names the nearest match.
+    Raises UnknownCodecError for a name that nobody has, NotInstalledError for one that needs an extra, and
+    ValueError for a setting or value that is not legal; the message names the nearest match.
     """
     stages = [_make(name, settings) for name, settings in _parse(spec)]
     if len(stages) == 1:

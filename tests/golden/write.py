@@ -37,11 +37,23 @@ def arrays():
 
 def specs():
     """Return the spec of every golden file: the board's, and each codec of ours at its default settings."""
-    return tuple(dict.fromkeys((*registry.default_specs(), *map(default_spec, registry.names()))))
+    return tuple(
+        dict.fromkeys((*registry.default_specs(), *filter(None, map(default_spec, registry.names()))))
+    )
 
 
 def default_spec(name):
-    return registry.codec_spec(registry.get_codec(name))
+    """Return the spec of our codec `name`, or "" where its package is missing (its board rows are known)."""
+    return "" if missing(name) else registry.codec_spec(registry.get_codec(name))
+
+
+def missing(spec):
+    """Return what has to be installed before `spec` can be used, or "" where nothing has to be."""
+    try:
+        registry.get_codec(spec)
+    except registry.NotInstalledError as error:
+        return str(error)
+    return ""
 
 
 def path(spec):
@@ -76,6 +88,8 @@ def main(arguments):
     for spec in options.specs:
         if path(spec).exists() and not options.overwrite:
             kept += 1
+        elif missing(spec):
+            sys.stdout.write(f"skipped {spec}: {missing(spec)}\n")
         else:
             write(spec)
             sys.stdout.write(f"wrote {path(spec).name}\n")
