@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("raw", "tensorcodecs.raw:Raw", ("raw",)),
     ("zlib", "tensorcodecs.deflate:Zlib", ("zlib:level=6",)),
+    ("deflate", "tensorcodecs.deflate:Deflate", ("deflate:level=6:window_bytes=4096",)),
+    ("bz2", "tensorcodecs.bzip2:Bzip2", ("bz2:level=9",)),
+    ("lzma", "tensorcodecs.xz:Lzma", ("lzma:level=6",)),
+    ("lz4", "tensorcodecs.lz4:Lz4", ("lz4:acceleration=1",)),
+    ("lz4hc", "tensorcodecs.lz4:Lz4Hc", ("lz4hc:level=9",)),
+    ("snappy", "tensorcodecs.snappy:Snappy", ("snappy",)),
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
     ("brotli", "tensorcodecs.brotli:Brotli", ("brotli:quality=5", "brotli:quality=11")),
     ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
