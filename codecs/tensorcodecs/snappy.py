@@ -24,15 +24,15 @@ class Snappy(TensorCodec):
 
     def pack(self, words: Array) -> bytes:
         """Return one raw stream."""
-        return bytes(cramjam.snappy.compress_raw(words.view(np.uint8)))
+        return bytes(cramjam.snappy.compress_raw(words.view(np.uint8).data))
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the stream's content; a size that its elements could not hold is refused unallocated."""
         try:
-            n_bytes = cramjam.snappy.decompress_raw_len(data)
+            n_bytes = cramjam.snappy.decompress_raw_len(data.data)
             if n_bytes > _COPIED_BYTES_MAX * (data.size // _COPY_BYTES + 1):
                 raise DecodeError(f"a Snappy stream of {data.size} bytes cannot hold {n_bytes}")
-            content = bytes(cramjam.snappy.decompress_raw(data))
+            content = bytes(cramjam.snappy.decompress_raw(data.data))
         except cramjam.DecompressionError as error:
             raise DecodeError(f"not a Snappy stream: {error}") from error
         return np.frombuffer(content, np.uint8)
