@@ -60,9 +60,19 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("alp-rd", "tensorcodecs.alp_rd:AlpRd", ("alp-rd",)),
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
+    (
+        "blosc2",
+        "tensorcodecs.blosc2:Blosc2",
+        ("blosc2:cname=zstd:clevel=5:shuffle=shuffle", "blosc2:cname=zstd:clevel=5:shuffle=bitshuffle"),
+    ),
+    ("pcodec", "tensorcodecs.pcodec:Pcodec", ("pcodec:level=8",)),
+    ("openzl", "tensorcodecs.openzl:OpenZL", ("openzl",)),
+    ("z4ai", "tensorcodecs.z4ai:Z4ai", ("z4ai",)),
+    ("zipnn", "tensorcodecs.zipnn:ZipNN", ("zipnn",)),
+    ("zfp", "tensorcodecs.zfp:Zfp", ("zfp",)),
 )
 # Codecs around packages that only the extra `peers` installs.
-_PEERS: tuple[str, ...] = ()
+_PEERS: tuple[str, ...] = ("blosc2", "pcodec", "openzl", "z4ai", "zipnn", "zfp")
 _THEIRS = "numcodecs."
 # numcodecs' own codecs that do not give back every bit.
 _LOSSY_IDS = ("astype", "bitround", "fixedscaleoffset", "quantize")

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 
 from tensorcodecs import registry
+from tensorcodecs.arrays import as_words
 
 FOLDER = pathlib.Path(__file__).parent / "codecs"
 
@@ -63,8 +64,16 @@ def path(spec):
 
 def write(spec):
     codec = registry.get_codec(spec)
-    frames = [bytes(registry.encode_array(codec, array)) for array in arrays()]
+    frames = [bytes(registry.encode_array(codec, fit(codec, array))) for array in arrays()]
     path(spec).write_bytes(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
+
+
+def fit(codec, array):
+    """Return `array`, or for a codec that does not take its numbers its bytes as float32."""
+    if not hasattr(codec, "takes") or codec.takes(array):
+        return array
+    words = np.frombuffer(array, np.uint8) if isinstance(array, bytes) else as_words(array).view(np.uint8)
+    return np.resize(words, words.size & -4).view(np.float32)
 
 
 def read(spec):
