@@ -1,4 +1,4 @@
-"""zfp, reversible: floats in blocks of 4 in each dimension, decorrelated and coded by bit planes."""
+"""zfp, reversible: blocks of 4 floats, decorrelated and coded by bit planes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import numpy as np
 import zfpy
 
 from tensorcodecs.arrays import Array, ArrayOrBuffer, NumberFormat
-from tensorcodecs.base import DecodeError
 from tensorcodecs.frame import Header
 from tensorcodecs.peer import FLOAT32, FLOAT64, PeerCodec
 
-_LENGTH = np.dtype("<u8")
-
 
 class Zfp(PeerCodec):
-    """A reversible zfp stream in a checked frame, behind its shape of at most four dimensions."""
+    """A reversible zfp stream of one dimension, in which tensors come out smallest, in a checked frame."""
 
     name = "zfp"
     codec_id = "squeezemark.zfp"
@@ -26,17 +23,10 @@ class Zfp(PeerCodec):
     numbers_taken = (FLOAT32, FLOAT64)
 
     def compress(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
-        """Return the number of dimensions, each of them, and one zfp stream without zfp's own header."""
-        grid = words.view(f"f{words.itemsize}").reshape((-1, *shape[-3:]) if len(shape) > 4 else shape or 1)
-        stream = zfpy.compress_numpy(grid, write_header=False)
-        return bytes([grid.ndim]) + np.array(grid.shape, _LENGTH).tobytes() + bytes(stream)
+        """Return one zfp stream without zfp's own header."""
+        return bytes(zfpy.compress_numpy(words.view(f"f{words.itemsize}"), write_header=False))
 
     def decompress(self, header: Header) -> ArrayOrBuffer:
         """Return the stream's floats."""
-        n_dimensions = int(header.payload[0])
-        at = 1 + _LENGTH.itemsize * n_dimensions
-        shape = tuple(map(int, header.payload[1:at].view(_LENGTH)))
-        if np.prod([*map(float, shape)]) != header.n_words:
-            raise DecodeError("its shape is not the header's number of words")
         kind = zfpy.dtype_to_ztype(np.dtype(f"f{header.word_dtype.itemsize}"))
-        return np.ascontiguousarray(zfpy._decompress(header.payload[at:].tobytes(), kind, shape))
+        return np.asarray(zfpy._decompress(header.payload.tobytes(), kind, (header.n_words,)))
