@@ -170,9 +170,13 @@ def codecs() -> None:
 
     rows = []
     for name in registry.names():
-        cls = registry.codec_class(name)
+        try:
+            cls = registry.codec_class(name)
+            title, source = cls.title, cls.source
+        except registry.NotInstalledError as error:
+            title, source = str(error), ""
         board = [spec for spec in registry.default_specs() if name in spec.replace("|", ":").split(":")]
-        rows.append([name, cls.title, cls.source, "\n".join(board)])
+        rows.append([name, title, source, "\n".join(board)])
     terminal.show_table("Software codecs", ["name", "what it is", "source", "rows on the board"], rows)
 
 

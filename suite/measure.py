@@ -6,6 +6,7 @@ bit, on as many cores as there are; `measure_time` runs alone, afterwards, and k
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import time
@@ -37,7 +38,8 @@ TIME_BUDGET_S = 0.03
 def warm_up(subject: Subject) -> tuple[int, int]:
     """Compile every kernel that the subject needs; (kernels compiled, kernels loaded from the cache)."""
     before = kernels.compile_counts()
-    _warm_instance(subject)
+    with contextlib.suppress(registry.NotInstalledError):  # then its cells say so
+        _warm_instance(subject)
     after = kernels.compile_counts()
     return after[0] - before[0], after[1] - before[1]
 
@@ -61,7 +63,10 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
         pristine = _load(root, trace)
     except CorpusError as error:
         return _damaged(error)
-    codec = _instance(subject)
+    try:
+        codec = _instance(subject)
+    except registry.NotInstalledError as error:
+        return _not_ok("skipped", str(error))
     # The codec gets its own copy: some overwrite their input, and that must be seen.
     work = pristine.copy()
     raw = arrays.raw_bytes(pristine)

@@ -14,6 +14,9 @@ from tracegen.corpus import TraceInfo
 BASELINE = "raw"
 """The memcpy row: in every plan, since every speed is also given as a multiple of it."""
 
+NOT_INSTALLED = "not installed"
+"""The version of a codec whose package is missing: its rows say so, and an installed one gets new rows."""
+
 GLOB_CHARACTERS = frozenset("*?[")
 SELECT_KEYS = (
     *("name", "model", "role", "layer", "dtype", "precision", "sparsity", "pruning", "phase"),
@@ -36,11 +39,17 @@ class Subject:
 
 
 def make_subject(spec: str) -> Subject:
-    """Resolve a spec such as `zstd:level=3` or `hw/bdi:line_bytes=64`; ValueError if it names nothing."""
+    """Resolve a spec such as `zstd:level=3` or `hw/bdi:line_bytes=64`; ValueError if it names nothing.
+
+    A codec whose package is not installed is a subject too, as it is spelled; its cells are skipped.
+    """
     if spec.startswith(hwmodels.PREFIX):
         model = hwmodels.get_model(spec)
         return Subject(model.spec, "hardware", model.version, model.codec.lossless)
-    codec = registry.get_codec(spec)
+    try:
+        codec = registry.get_codec(spec)
+    except registry.NotInstalledError:
+        return Subject(spec, "software", NOT_INSTALLED, lossless=True)
     return Subject(
         registry.codec_spec(codec), "software", registry.codec_version(codec), registry.is_lossless(codec)
     )

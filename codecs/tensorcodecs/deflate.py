@@ -1,4 +1,4 @@
-"""zlib: Deflate with a checksum, the codec everybody has."""
+"""Deflate: as a zlib stream, the codec everybody has, and bare with a window as small as hardware has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import zlib
 import numpy as np
 
 from tensorcodecs.arrays import Array, Bytes
-from tensorcodecs.base import DecodeError, TensorCodec, whole_number
+from tensorcodecs.base import DecodeError, TensorCodec, one_of, whole_number
+
+_WINDOWS = tuple(1 << bits for bits in range(9, 16))
 
 
 class Zlib(TensorCodec):
@@ -28,11 +30,41 @@ class Zlib(TensorCodec):
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the stream's content; it must end exactly where `data` does."""
-        stream = zlib.decompressobj()
-        try:
-            content = stream.decompress(data.data)
-        except zlib.error as error:
-            raise DecodeError(f"not a zlib stream: {error}") from error
-        if not stream.eof or stream.unused_data:
-            raise DecodeError("zlib stream is truncated" if not stream.eof else "bytes after the zlib stream")
-        return np.frombuffer(content, np.uint8)
+        return _content(data, zlib.MAX_WBITS, "zlib")
+
+
+class Deflate(TensorCodec):
+    """Deflate streams without header and checksum, with matches from the last `window_bytes` alone."""
+
+    name = "deflate"
+    codec_id = "squeezemark.deflate"
+    title = "raw Deflate, window of some KiB"
+    source = "RFC 1951"
+    version = zlib.ZLIB_RUNTIME_VERSION
+
+    def __init__(self, level: int = 6, window_bytes: int = 4096) -> None:
+        self.level = whole_number("level", level, 0, 9)
+        self.window_bytes = one_of("window_bytes", window_bytes, _WINDOWS)
+
+    def pack(self, words: Array) -> bytes:
+        """Return one Deflate stream."""
+        log2_window = self.window_bytes.bit_length() - 1
+        stream = zlib.compressobj(self.level, zlib.DEFLATED, -log2_window)
+        return stream.compress(words.data) + stream.flush()
+
+    def unpack(self, data: Bytes) -> Bytes:
+        """Return the stream's content, whatever its window was; it must end exactly where `data` does."""
+        return _content(data, -zlib.MAX_WBITS, "Deflate")
+
+
+def _content(data: Bytes, window_bits: int, kind: str) -> Bytes:
+    stream = zlib.decompressobj(window_bits)
+    try:
+        content = stream.decompress(data.data)
+    except zlib.error as error:
+        raise DecodeError(f"not a {kind} stream: {error}") from error
+    if not stream.eof or stream.unused_data:
+        raise DecodeError(
+            f"{kind} stream is truncated" if not stream.eof else f"bytes after the {kind} stream"
+        )
+    return np.frombuffer(content, np.uint8)

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("raw", "tensorcodecs.raw:Raw", ("raw",)),
     ("zlib", "tensorcodecs.deflate:Zlib", ("zlib:level=6",)),
+    ("deflate", "tensorcodecs.deflate:Deflate", ("deflate:level=6:window_bytes=4096",)),
+    ("bz2", "tensorcodecs.bzip2:Bzip2", ("bz2:level=9",)),
+    ("lzma", "tensorcodecs.xz:Lzma", ("lzma:level=6",)),
+    ("lz4", "tensorcodecs.lz4:Lz4", ("lz4:acceleration=1",)),
+    ("lz4hc", "tensorcodecs.lz4:Lz4Hc", ("lz4hc:level=9",)),
+    ("snappy", "tensorcodecs.snappy:Snappy", ("snappy",)),
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
     ("brotli", "tensorcodecs.brotli:Brotli", ("brotli:quality=5", "brotli:quality=11")),
     ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
@@ -55,7 +61,19 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("alp-rd", "tensorcodecs.alp_rd:AlpRd", ("alp-rd",)),
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
+    (
+        "blosc2",
+        "tensorcodecs.blosc2:Blosc2",
+        ("blosc2:cname=zstd:clevel=5:shuffle=shuffle", "blosc2:cname=zstd:clevel=5:shuffle=bitshuffle"),
+    ),
+    ("pcodec", "tensorcodecs.pcodec:Pcodec", ("pcodec:level=8",)),
+    ("openzl", "tensorcodecs.openzl:OpenZL", ("openzl",)),
+    ("z4ai", "tensorcodecs.z4ai:Z4ai", ("z4ai",)),
+    ("zipnn", "tensorcodecs.zipnn:ZipNN", ("zipnn",)),
+    ("zfp", "tensorcodecs.zfp:Zfp", ("zfp",)),
 )
+# Codecs around packages that only the extra `peers` installs.
+_PEERS: tuple[str, ...] = ("blosc2", "pcodec", "openzl", "z4ai", "zipnn", "zfp")
 _THEIRS = "numcodecs."
 # numcodecs' own codecs that do not give back every bit.
 _LOSSY_IDS = ("astype", "bitround", "fixedscaleoffset", "quantize")
@@ -63,6 +81,10 @@ _LOSSY_IDS = ("astype", "bitround", "fixedscaleoffset", "quantize")
 
 class UnknownCodecError(ValueError):
     """No codec has this name, neither ours nor numcodecs'."""
+
+
+class NotInstalledError(ValueError):
+    """A codec of ours is around a package that is not installed; the message says how to install it."""
 
 
 def _table(lines: Iterable[tuple[str, str, tuple[str, ...]]]) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -90,12 +112,10 @@ def default_specs() -> tuple[str, ...]:
 def codec_class(name: str) -> type[Codec]:
     """Return the class called `name`: ours, or numcodecs' where we have none.
 
-    Raises UnknownCodecError with the nearest name.
+    Raises UnknownCodecError with the nearest name, and NotInstalledError where ours needs an extra.
     """
     if name in _TABLE:
-        module, _, attribute = _TABLE[name][0].partition(":")
-        ours: type[Codec] = getattr(importlib.import_module(module), attribute)
-        return ours
+        return _our_class(name)
     import numcodecs.registry as theirs
 
     codec_id = name.removeprefix(_THEIRS)
@@ -108,11 +128,23 @@ def codec_class(name: str) -> type[Codec]:
     return found
 
 
+def _our_class(name: str) -> type[Codec]:
+    module, _, attribute = _TABLE[name][0].partition(":")
+    try:
+        ours: type[Codec] = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if name not in _PEERS:
+            raise
+        message = f"{error.name} is not installed: pip install 'squeezemark[peers]'"
+        raise NotInstalledError(message) from error
+    return ours
+
+
 def get_codec(spec: str) -> Codec:
     """Return the codec that `spec` names.
 
-    Raises UnknownCodecError for a name that nobody has and ValueError for a setting or value that is not
-    legal; either message names the nearest match.
+    Raises UnknownCodecError for a name that nobody has, NotInstalledError for one that needs an extra, and
+    ValueError for a setting or value that is not legal; the message names the nearest match.
     """
     stages = [_make(name, settings) for name, settings in _parse(spec)]
     if len(stages) == 1:

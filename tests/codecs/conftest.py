@@ -22,12 +22,18 @@ GOLDEN = load_golden()
 def pytest_generate_tests(metafunc):
     """Every test that asks for a spec, name or block codec runs for each that the registry lists."""
     if "spec" in metafunc.fixturenames:
-        metafunc.parametrize("spec", GOLDEN.specs())
+        metafunc.parametrize("spec", [if_installed(spec) for spec in GOLDEN.specs()])
     if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", registry.names())
+        metafunc.parametrize("name", [if_installed(name) for name in registry.names()])
     if "block_spec" in metafunc.fixturenames:
-        codecs = map(registry.get_codec, registry.names())
+        codecs = (registry.get_codec(name) for name in registry.names() if not GOLDEN.missing(name))
         metafunc.parametrize("block_spec", [codec.spec for codec in codecs if hasattr(codec, "block_bits")])
+
+
+def if_installed(spec):
+    """Return the parameter `spec`, skipped with the reason where its package is not installed."""
+    reason = GOLDEN.missing(spec)
+    return pytest.param(spec, marks=[pytest.mark.skip(reason=reason)] if reason else [])
 
 
 @pytest.fixture

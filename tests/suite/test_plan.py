@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from suite import plan
+from suite import cli, measure, plan
+from tensorcodecs import registry
 from tracegen.corpus import Corpus, TraceInfo
 
 
@@ -33,6 +36,23 @@ def test_the_memcpy_row_is_always_there_and_globs_pick_from_the_board():
 def test_any_numcodecs_codec_runs_by_its_name():
     assert plan.make_subject("numcodecs.zlib:level=9").spec == "numcodecs.zlib:level=9"
     assert plan.make_subject("bitround:keepbits=4").lossless is False
+
+
+def test_a_codec_whose_package_is_missing_gets_skipped_rows(monkeypatch, tmp_path):
+    monkeypatch.setattr(registry, "_PEERS", (*registry._PEERS, "absent"))
+    monkeypatch.setattr(registry, "_TABLE", registry._TABLE | {"absent": ("no_such_module:A", ("absent",))})
+    subject = plan.choose_subjects("abs*")[-1]
+    assert subject == plan.Subject("absent", "software", plan.NOT_INSTALLED, lossless=True)
+    assert subject in plan.choose_subjects(None)
+    monkeypatch.setattr(measure, "_load", lambda root, trace: np.zeros(3))
+    cell = measure.measure_size(tmp_path, None, subject)
+    assert cell == {
+        "status": "skipped",
+        "reason": "no_such_module is not installed: pip install 'squeezemark[peers]'",
+    }
+    assert measure.warm_up(subject) == (0, 0)
+    listed = CliRunner().invoke(cli.main, ["list", "codecs"], env={"COLUMNS": "200"})
+    assert "no_such_module is not installed" in listed.output
 
 
 @pytest.mark.parametrize(
