@@ -27,6 +27,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("raw", "tensorcodecs.raw:Raw", ("raw",)),
     ("zlib", "tensorcodecs.deflate:Zlib", ("zlib:level=6",)),
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
+    ("zstd-dict", "tensorcodecs.zstd_dict:ZstdDict", ("zstd-dict:level=3:dict_bytes=16384",)),
     ("brotli", "tensorcodecs.brotli:Brotli", ("brotli:quality=5", "brotli:quality=11")),
     ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
     ("rle", "tensorcodecs.rle:Rle", ("rle",)),
