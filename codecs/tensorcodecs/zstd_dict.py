@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 import zstandard
 
@@ -11,8 +11,8 @@ from tensorcodecs.arrays import Array, Bytes, raw_bytes
 from tensorcodecs.base import FittedCodec, whole_number
 from tensorcodecs.zstd import frame_content
 
-SAMPLE_BYTES = 4096
-SAMPLES_MAX = 2048  # 8 MiB: more takes longer, and zstd's manual asks for a hundred times the dictionary
+# zstd's manual asks for a hundred times the dictionary; more than these 8 MiB makes training slower.
+SAMPLE_BYTES, SAMPLES_MAX = 4096, 2048
 
 
 class ZstdDict(FittedCodec):
@@ -39,8 +39,8 @@ class ZstdDict(FittedCodec):
     def with_state(self, state: bytes) -> Self:
         """Return a codec of these settings with the dictionary `state`."""
         twin = super().with_state(state)
+        twin._dictionary = zstandard.ZstdCompressionDict(state) if state else None
         try:
-            twin._dictionary = zstandard.ZstdCompressionDict(state) if state else None
             if twin._dictionary:
                 twin._dictionary.precompute_compress(level=self.level)
         except zstandard.ZstdError as error:
@@ -49,23 +49,23 @@ class ZstdDict(FittedCodec):
 
     def pack(self, words: Array) -> bytes:
         """Return the mark and one frame that declares its content size."""
-        options = {"dict_data": self._dictionary, "write_dict_id": False}  # the mark says which
-        return self.mark + zstandard.ZstdCompressor(level=self.level, **options).compress(words.data)
+        # The mark says which dictionary it is, so the frame need not.
+        compressor = zstandard.ZstdCompressor(self.level, dict_data=self._dictionary, write_dict_id=False)
+        return self.mark + compressor.compress(words.data)
 
     def unpack_body(self, body: Bytes) -> Bytes:
         """Return the frame's content."""
         return frame_content(body, self._dictionary)
 
 
-def _spread(arrays: Iterable[Array]) -> list[bytes]:
-    """Samples of equal length, every n-th of all, n being a power of two: at most SAMPLES_MAX."""
-    kept, stride, number = list[bytes](), 1, 0
+def _spread(arrays: Iterable[Array]) -> list[Any]:
+    """Samples in bytes, every n-th of all, n being a power of two: at most SAMPLES_MAX."""
+    kept, stride, number = list[Any](), 1, 0
     for array in arrays:
-        data = raw_bytes(array)
-        for at in range(0, data.size, SAMPLE_BYTES):
+        for at in range(0, array.nbytes, SAMPLE_BYTES):
             if number % stride == 0:
-                kept.append(data[at : at + SAMPLE_BYTES].tobytes())
-                if len(kept) > SAMPLES_MAX:
-                    kept, stride = kept[::2], 2 * stride
+                kept.append(raw_bytes(array)[at : at + SAMPLE_BYTES].tobytes())
             number += 1
+            if len(kept) > SAMPLES_MAX:
+                kept, stride = kept[::2], 2 * stride
     return kept
