@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Self
 
 import zstandard
 
-from tensorcodecs.arrays import Array, Bytes, raw_bytes
+from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.base import FittedCodec, whole_number
+from tensorcodecs.sampling import spread
 from tensorcodecs.zstd import frame_content
 
 # zstd's manual asks for a hundred times the dictionary; more than these 8 MiB makes training slower.
@@ -32,7 +33,8 @@ class ZstdDict(FittedCodec):
     def fit(self, samples: Iterable[Array]) -> bytes:
         """Return a dictionary; nothing where the samples are too few or too alike to train one."""
         try:
-            return zstandard.train_dictionary(self.dict_bytes, _spread(samples), level=self.level).as_bytes()
+            parts = spread(samples, SAMPLE_BYTES, SAMPLES_MAX)
+            return zstandard.train_dictionary(self.dict_bytes, parts, level=self.level).as_bytes()
         except (zstandard.ZstdError, ValueError):
             return b""
 
@@ -56,16 +58,3 @@ class ZstdDict(FittedCodec):
     def unpack_body(self, body: Bytes) -> Bytes:
         """Return the frame's content."""
         return frame_content(body, self._dictionary)
-
-
-def _spread(arrays: Iterable[Array]) -> list[Any]:
-    """Samples in bytes, every n-th of all, n being a power of two: at most SAMPLES_MAX."""
-    kept, stride, number = list[Any](), 1, 0
-    for array in arrays:
-        for at in range(0, array.nbytes, SAMPLE_BYTES):
-            if number % stride == 0:
-                kept.append(raw_bytes(array)[at : at + SAMPLE_BYTES].tobytes())
-            number += 1
-            if len(kept) > SAMPLES_MAX:
-                kept, stride = kept[::2], 2 * stride
-    return kept
