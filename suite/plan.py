@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import hwmodels
@@ -33,17 +34,31 @@ class Subject:
     kind: str
     version: str
     lossless: bool
+    learns: bool = False
+    """Whether it learns on `profile` traces before anything is measured, see `suite.fitting`."""
+    state_file: Path | None = None
+    state_bytes: int = 0
+    """What it learned, and its size; `unfitted` says why that is nothing."""
+    unfitted: str = ""
 
 
 def make_subject(spec: str) -> Subject:
     """Resolve a spec such as `zstd:level=3` or `hw/bdi:line_bytes=64`; ValueError if it names nothing."""
     if spec.startswith(hwmodels.PREFIX):
         model = hwmodels.get_model(spec)
-        return Subject(model.spec, "hardware", model.version, model.codec.lossless)
+        return Subject(model.spec, "hardware", model.version, model.codec.lossless, _learns(model))
     codec = registry.get_codec(spec)
-    return Subject(
-        registry.codec_spec(codec), "software", registry.codec_version(codec), registry.is_lossless(codec)
+    spec, version, lossless = (
+        registry.codec_spec(codec),
+        registry.codec_version(codec),
+        registry.is_lossless(codec),
     )
+    return Subject(spec, "software", version, lossless, _learns(codec))
+
+
+def _learns(judged: object) -> bool:
+    """As `tensorcodecs.base.FittedCodec` does; a hardware model may have the two methods too."""
+    return hasattr(judged, "fit") and hasattr(judged, "with_state")
 
 
 def board_specs() -> tuple[str, ...]:

@@ -32,10 +32,10 @@ class ZstdDict(FittedCodec):
 
     def fit(self, samples: Iterable[Array]) -> bytes:
         """Return a dictionary; nothing where the samples are too few or too alike to train one."""
+        parts = spread(samples, SAMPLE_BYTES, SAMPLES_MAX)
         try:
-            parts = spread(samples, SAMPLE_BYTES, SAMPLES_MAX)
             return zstandard.train_dictionary(self.dict_bytes, parts, level=self.level).as_bytes()
-        except (zstandard.ZstdError, ValueError):
+        except zstandard.ZstdError:
             return b""
 
     def with_state(self, state: bytes) -> Self:
