@@ -142,7 +142,7 @@ def leaderboard(board: Board, run: Row) -> Document:
     ]
     for breakdown in board.breakdowns.values():
         sections.extend(_breakdown(breakdown, board.rows))
-    learning = [row for row in board.rows if "state_bytes" in row]
+    learning = [row for row in (*board.rows, *board.lossy) if "state_bytes" in row]
     if learning:
         sections.append(_learning(learning))
     hardware = [row for row in board.rows if row["kind"] == "hardware"]
