@@ -48,12 +48,8 @@ def make_subject(spec: str) -> Subject:
         model = hwmodels.get_model(spec)
         return Subject(model.spec, "hardware", model.version, model.codec.lossless, _learns(model))
     codec = registry.get_codec(spec)
-    spec, version, lossless = (
-        registry.codec_spec(codec),
-        registry.codec_version(codec),
-        registry.is_lossless(codec),
-    )
-    return Subject(spec, "software", version, lossless, _learns(codec))
+    lossless, learns = registry.is_lossless(codec), _learns(codec)
+    return Subject(registry.codec_spec(codec), "software", registry.codec_version(codec), lossless, learns)
 
 
 def _learns(judged: object) -> bool:
