@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hwmodels
 from tensorcodecs import arrays, registry
+from tensorcodecs.pipeline import Pipeline
 from tracegen.corpus import TraceInfo
 
 BASELINE = "raw"
@@ -49,7 +50,11 @@ def make_subject(spec: str) -> Subject:
         return Subject(model.spec, "hardware", model.version, model.codec.lossless, _learns(model))
     codec = registry.get_codec(spec)
     lossless, learns = registry.is_lossless(codec), _learns(codec)
-    return Subject(registry.codec_spec(codec), "software", registry.codec_version(codec), lossless, learns)
+    subject = Subject(registry.codec_spec(codec), "software", registry.codec_version(codec), lossless, learns)
+    stages = codec.stages if isinstance(codec, Pipeline) else ()
+    if any(_learns(registry.get_codec(stage)) for stage in stages):
+        return replace(subject, unfitted="not fitted: stages of a pipeline do not learn")
+    return subject
 
 
 def _learns(judged: object) -> bool:

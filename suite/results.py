@@ -44,7 +44,7 @@ FIELDS = (
     Field("kind", _STRING, "software or hardware"),
     Field("lossless", _BOOL, "whether the codec claims to be lossless"),
     Field("status", _STRING, "ok, skipped or failed"),
-    Field("reason", _STRING, "why a cell is not ok; empty where it is"),
+    Field("reason", _STRING, "why a cell is not ok, or not timed or not fitted; else empty"),
     Field("bit_exact", _BOOL, "whether the decoded bits equalled the trace's"),
     Field("values", _INT, "values in the trace"),
     Field("raw_bits", _INT, "uncompressed size in bits"),

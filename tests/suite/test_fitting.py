@@ -159,6 +159,12 @@ def test_who_learns_is_known_by_what_it_can_do():
     assert not any(plan.make_subject(spec).learns for spec in ("raw", "lz4", "hw/bdi"))
 
 
+def test_a_stage_of_a_pipeline_says_that_it_is_not_fitted():
+    subject = plan.make_subject(f"shuffle|{SPEC}")
+    assert not subject.learns
+    assert subject.unfitted == "not fitted: stages of a pipeline do not learn"
+
+
 def test_shares_of_a_state_are_exact_and_never_lost():
     assert fitting.state_bits(0, 5, 9) == 0
     assert fitting.state_bits(3, 1, 1 << 60) == 1
