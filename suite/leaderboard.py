@@ -100,6 +100,8 @@ def _row(measured: pl.DataFrame, judged: frozenset[str], groups: Sequence[Group]
     }
     sizes = {name: sizes for name, *sizes in measured.select("trace", "raw_bits", "coded_bits").iter_rows()}
     row |= {group.key: _total_ratio(sizes, group) for group in groups}
+    if first["state_bits"] is not None:
+        row["state_bytes"] = int(cells["state_bits"].sum()) // 8
     if first["kind"] == "hardware":
         for granule_bytes in (32, 64):
             row[f"effective_ratio_{granule_bytes}"] = raw / int(

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 import hwmodels
+from suite import fitting
 from suite.journal import Record
 from suite.plan import Subject
 from suite.reference import zero_aware_order0
@@ -44,6 +45,12 @@ def warm_up(subject: Subject) -> tuple[int, int]:
     return after[0] - before[0], after[1] - before[1]
 
 
+def learn(root: Path, subject: Subject) -> bytes:
+    """The state that a subject which has none yet learns, on all profile traces of the corpus."""
+    corpus = _corpus(root)
+    return bytes(_instance(subject).fit(corpus.read(trace) for trace in fitting.lessons(corpus)))
+
+
 def measure_reference(root: Path, trace: TraceInfo) -> Record:
     """The trace's reference columns."""
     try:
@@ -58,7 +65,10 @@ def measure_reference(root: Path, trace: TraceInfo) -> Record:
 
 
 def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
-    """Encode, decode, compare: the size fields of one cell, with its status and reason."""
+    """Encode, decode, compare: the size fields of one cell, with its status and reason.
+
+    What the subject learned is not charged yet: `coded_bits` are those of the frame.
+    """
     try:
         pristine = _load(root, trace)
     except CorpusError as error:
@@ -89,7 +99,7 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
         return _not_ok("failed", _difference(decoded, raw))
     record |= {
         "status": "ok",
-        "reason": "",
+        "reason": subject.unfitted,
         "bit_exact": exact,
         "coded_bits": 8 * arrays.raw_bytes(coded).size,
     }
@@ -166,9 +176,8 @@ def _one_line(error: BaseException) -> str:
 
 @functools.cache
 def _instance(subject: Subject) -> Any:  # noqa: ANN401 - any numcodecs codec, or a hardware model
-    if subject.kind == "hardware":
-        return hwmodels.get_model(subject.spec)
-    return registry.get_codec(subject.spec)
+    get = hwmodels.get_model if subject.kind == "hardware" else registry.get_codec
+    return fitting.with_state(get(subject.spec), subject)
 
 
 @functools.cache

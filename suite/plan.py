@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import hwmodels
 from tensorcodecs import arrays, registry
+from tensorcodecs.pipeline import Pipeline
 from tracegen.corpus import TraceInfo
 
 BASELINE = "raw"
@@ -36,6 +38,12 @@ class Subject:
     kind: str
     version: str
     lossless: bool
+    learns: bool = False
+    """Whether it learns on `profile` traces before anything is measured, see `suite.fitting`."""
+    state_file: Path | None = None
+    state_bytes: int = 0
+    """What it learned, and its size; `unfitted` says why that is nothing."""
+    unfitted: str = ""
 
 
 def make_subject(spec: str) -> Subject:
@@ -45,14 +53,22 @@ def make_subject(spec: str) -> Subject:
     """
     if spec.startswith(hwmodels.PREFIX):
         model = hwmodels.get_model(spec)
-        return Subject(model.spec, "hardware", model.version, model.codec.lossless)
+        return Subject(model.spec, "hardware", model.version, model.codec.lossless, _learns(model))
     try:
         codec = registry.get_codec(spec)
     except registry.NotInstalledError:
         return Subject(spec, "software", NOT_INSTALLED, lossless=True)
-    return Subject(
-        registry.codec_spec(codec), "software", registry.codec_version(codec), registry.is_lossless(codec)
-    )
+    lossless, learns = registry.is_lossless(codec), _learns(codec)
+    subject = Subject(registry.codec_spec(codec), "software", registry.codec_version(codec), lossless, learns)
+    stages = codec.stages if isinstance(codec, Pipeline) else ()
+    if any(_learns(registry.get_codec(stage)) for stage in stages):
+        return replace(subject, unfitted="not fitted: stages of a pipeline do not learn")
+    return subject
+
+
+def _learns(judged: object) -> bool:
+    """As `tensorcodecs.base.FittedCodec` does; a hardware model may have the two methods too."""
+    return hasattr(judged, "fit") and hasattr(judged, "with_state")
 
 
 def board_specs() -> tuple[str, ...]:

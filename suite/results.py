@@ -44,11 +44,12 @@ FIELDS = (
     Field("kind", _STRING, "software or hardware"),
     Field("lossless", _BOOL, "whether the codec claims to be lossless"),
     Field("status", _STRING, "ok, skipped or failed"),
-    Field("reason", _STRING, "why a cell is not ok; empty where it is"),
+    Field("reason", _STRING, "why a cell is not ok, or not timed or not fitted; else empty"),
     Field("bit_exact", _BOOL, "whether the decoded bits equalled the trace's"),
     Field("values", _INT, "values in the trace"),
     Field("raw_bits", _INT, "uncompressed size in bits"),
     Field("coded_bits", _INT, "compressed size in bits, everything needed to decode counted"),
+    Field("state_bits", _INT, "codecs that learn: of coded_bits, the share of what was learned; else null"),
     Field("effective_bits_32", _INT, "hardware: bits moved at a 32-B access granule"),
     Field("effective_bits_64", _INT, "hardware: bits moved at a 64-B access granule"),
     Field("decompress_cycles", _FLOAT, "hardware: cycles to decompress the whole trace"),
@@ -66,12 +67,13 @@ FIELDS = (
 
 SCHEMA = {field.name: field.dtype for field in FIELDS}
 
-SINCE_CORPUS_2 = {
+ADDED_LATER = {
     "precision": pl.col("dtype"),
     "split": pl.lit("test"),
     **{name: pl.lit(None, pl.String) for name in ("pruning", "phase", "tensor_kind")},
+    "state_bits": pl.lit(None, pl.Int64),
 }
-"""What results get that were published before corpora of version 2, and so lack these columns."""
+"""What results get that were published before there were these columns."""
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
@@ -105,6 +107,6 @@ def read(folder: Path) -> pl.DataFrame:
     except (polars.exceptions.PolarsError, OSError) as error:
         raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     missing = [name for name in SCHEMA if name not in table.columns]
-    if lost := [name for name in missing if name not in SINCE_CORPUS_2]:
+    if lost := [name for name in missing if name not in ADDED_LATER]:
         raise ValueError(f"{path} lacks the column {lost[0]!r}")
-    return table.with_columns(**{name: SINCE_CORPUS_2[name] for name in missing}).select(*SCHEMA)
+    return table.with_columns(**{name: ADDED_LATER[name] for name in missing}).select(*SCHEMA)

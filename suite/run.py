@@ -13,7 +13,7 @@ from typing import Any
 from pebble import ProcessPool
 
 import hwmodels
-from suite import execute, machine, measure, results
+from suite import execute, fitting, machine, measure, results
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
 from tracegen.corpus import Corpus, TraceInfo
@@ -78,6 +78,7 @@ class Run:
         self.damaged: dict[str, str] = {}
         self.records: dict[Key, Record] = {}
         self.phases: dict[str, Record] = {}
+        self.paying_bytes = fitting.paying_bytes(self.corpus)
 
     def execute(self) -> None:
         """Measure every cell of the plan that the journal lacks, then write run.json and the results.
@@ -90,6 +91,7 @@ class Run:
                 self.records[_key_of(record)] = record
             self._write_run_file()
             try:
+                self._fit_phase()
                 self._size_phases()
                 if self.settings.timing:
                     self._time_phase()
@@ -100,6 +102,32 @@ class Run:
     def finished(self) -> int:
         """Records that the folder holds."""
         return len(self.records)
+
+    def _fit_phase(self) -> None:
+        """Let those subjects learn that do and have not yet; from here on each has its state."""
+        out, start = self.settings.out, time.perf_counter()
+        subjects = {s.spec: fitting.kept(self.corpus, s, out) for s in self.subjects}
+        todo = [(s, (self.corpus.root, s)) for s in self.subjects if subjects[s.spec] is None]
+        if todo:
+            jobs = min(self.settings.jobs, len(todo))
+            self.watcher.begin("fit", len(todo))
+            with execute.worker_pool(jobs) as pool:
+                for s, state, why in execute.run_cells(
+                    pool, jobs, measure.learn, todo, self.settings.timeout_s
+                ):
+                    subjects[s.spec] = s if why else fitting.keep(self.corpus, s, out, state)
+                    if why:
+                        self._fail_all(s, f"not fitted: {why}")
+                    self.watcher.step()
+            wall_s, n_traces = time.perf_counter() - start, len(fitting.lessons(self.corpus))
+            self.phases["fit"] = {"codecs": len(todo), "wall_s": wall_s}
+            self.watcher.end(f"{len(todo)} codecs learned on {n_traces} traces in {wall_s:.1f} s")
+        self.subjects = [subject for subject in subjects.values() if subject]
+
+    def _fail_all(self, subject: Subject, reason: str) -> None:
+        """Fail a subject's cells unmeasured; not journaled, so that the next start tries again."""
+        for trace in self.traces:
+            self._record("size", (trace, subject), {"status": "failed", "reason": reason})
 
     def _size_phases(self) -> None:
         references = [(t, None) for t in self.traces if self._missing("reference", t)]
@@ -164,20 +192,26 @@ class Run:
         return wall_s
 
     def _append(self, kind: str, cell: tuple[TraceInfo, Subject | None], result: Record) -> None:
+        is_damaged = result.pop(measure.DAMAGED, False)
+        record = self._record(kind, cell, result)
+        if is_damaged:
+            self.damaged[cell[0].name] = str(result["reason"])  # not journaled: measured once it is mended
+        else:
+            self.journal.append(record)
+
+    def _record(self, kind: str, cell: tuple[TraceInfo, Subject | None], result: Record) -> Record:
         trace, subject = cell
         record: Record = {"record": kind, "trace": trace.name, "trace_sha256": trace.sha256}
         if subject:
             record |= {"codec": subject.spec, "codec_version": subject.version}
         if kind == "size" and subject:
             record |= {"kind": subject.kind, "lossless": subject.lossless}
+            record |= {"state_bytes": subject.state_bytes} if subject.learns else {}
         if kind == "time":
             record["machine"] = self.machine_id
         record |= result
-        if result.pop(measure.DAMAGED, False):
-            self.damaged[trace.name] = str(result["reason"])  # not journaled: measured once it is mended
-        else:
-            self.journal.append(record)
         self.records[_key_of(record)] = record
+        return record
 
     def _missing(self, kind: str, trace: TraceInfo, subject: Subject | None = None) -> bool:
         record = self.records.get(_key(kind, trace, subject))
@@ -204,10 +238,16 @@ class Run:
             trace = traces[name, sha256]
             reference = self.records.get(("reference", name, sha256), {})
             timed = self.records.get(("time", name, sha256, spec, size["codec_version"]), {})
-            rows.append(
-                _row(trace, reference, size, timed if timed.get("machine") == self.machine_id else {})
-            )
+            timed = timed if timed.get("machine") == self.machine_id else {}
+            rows.append(_row(trace, reference, self._charged(trace, size), timed))
         return rows
+
+    def _charged(self, trace: TraceInfo, size: Record) -> Record:
+        """The size with the trace's share of what the codec learned, where it is one that learns."""
+        if "coded_bits" not in size or "state_bytes" not in size:
+            return size
+        share_bits = fitting.state_bits(size["state_bytes"], trace.raw_bytes, self.paying_bytes)
+        return {**size, "coded_bits": size["coded_bits"] + share_bits, "state_bits": share_bits}
 
     def _hardware_figures(self) -> dict[str, dict[str, Any]]:
         """Figures of every model with a row: the report's footnotes come from these records."""

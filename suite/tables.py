@@ -142,6 +142,9 @@ def leaderboard(board: Board, run: Row) -> Document:
     ]
     for breakdown in board.breakdowns.values():
         sections.extend(_breakdown(breakdown, board.rows))
+    learning = [row for row in (*board.rows, *board.lossy) if "state_bytes" in row]
+    if learning:
+        sections.append(_learning(learning))
     hardware = [row for row in board.rows if row["kind"] == "hardware"]
     if hardware:
         sections.append(_hardware(hardware))
@@ -153,6 +156,16 @@ def leaderboard(board: Board, run: Row) -> Document:
         f"Corpus digest {corpus['digest']}.",
     )
     return Document("Squeezemark size leaderboard", intro, tuple(sections), _footnotes(hardware, run))
+
+
+def _learning(rows: Sequence[Row]) -> Section:
+    return Section(
+        "Codecs that learn",
+        "They learn once, on the corpus's profile traces alone; what they learned is counted in each trace's "
+        "size by its share of the test traces' raw bytes. 0 = not fitted: nothing was learned.",
+        (RANK, CODEC, TOTAL, Column("state_bytes", "bytes learned, counted above", lambda n: f"{n:,}")),
+        rows,
+    )
 
 
 def _hardware(rows: Sequence[Row]) -> Section:

@@ -28,6 +28,7 @@ from suite.run import Watcher
 from suite.tables import Column
 
 PHASES = {
+    "fit": "learning",
     "compile": "compiling kernels",
     "reference": "reference columns",
     "size": "sizes, round trips",

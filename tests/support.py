@@ -30,7 +30,7 @@ def sample_traces():
     ]
 
 
-def write_corpus(folder, name="sample"):
+def write_corpus(folder, name="sample", traces=None):
     with (
         CorpusWriter(folder, name=name, version="1.0", description="for tests") as corpus,
         corpus.model(
@@ -42,7 +42,7 @@ def write_corpus(folder, name="sample"):
             licence="CC0",
         ) as model,
     ):
-        for array, identity in sample_traces():
+        for array, identity in traces or sample_traces():
             model.add_trace(array, attributes={"scale": 0.5}, **identity)
         model.add_score(precision="float32", value=98.5)
         model.add_checkpoint(
@@ -62,7 +62,8 @@ def command(*arguments):
 
 
 def environment():
-    return {**os.environ, "PYTHONPATH": str(PLUGINS), "COLUMNS": "120"}
+    path = os.pathsep.join(filter(None, (str(PLUGINS), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "120"}
 
 
 def trace_fields(role, precision, sparsity=0.0, **fields):

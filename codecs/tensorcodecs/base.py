@@ -6,8 +6,11 @@ See docs/adding-a-codec.md.
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from abc import abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +112,48 @@ class TypedCodec(TensorCodec):
         The product of `shape` is the number of items, which for 16-byte and complex items is half of the
         number of words.
         """
+
+
+class FittedCodec(TensorCodec):
+    """A codec that learns from samples before it encodes; what it learned is its state.
+
+    The state is no setting: specs and configurations do not hold it, and a frame names it by its digest
+    alone. Without a state the codec works as if nothing had been learned. `pack` begins its frame with
+    `self.mark`; the marks of other states are refused here, before `unpack_body`.
+    """
+
+    state_digest_bytes: ClassVar[int] = 8
+    _state: bytes = b""
+
+    @abstractmethod
+    def fit(self, samples: Iterable[Array]) -> bytes:
+        """Return the state learned from `samples`, the same for the same samples; empty = nothing learned."""
+
+    @abstractmethod
+    def unpack_body(self, body: Bytes) -> Bytes:
+        """Return the raw bytes of a frame without its mark, or raise DecodeError."""
+
+    def with_state(self, state: bytes) -> Self:
+        """Return a codec of these settings that uses `state`; ValueError where it is none of this codec's."""
+        twin = copy.copy(self)
+        twin._state = bytes(state)
+        return twin
+
+    @property
+    def mark(self) -> bytes:
+        """What a frame begins with: the number of bytes of the state's digest, and these; 0 = no state."""
+        digest = hashlib.sha256(self._state).digest()[: self.state_digest_bytes] if self._state else b""
+        return bytes([len(digest)]) + digest
+
+    def unpack(self, data: Bytes) -> Bytes:
+        """Return the raw bytes; a frame that needs another state is refused, one that needs none is not."""
+        if data[:1].tobytes() == b"\0":
+            return (self.with_state(b"") if self._state else self).unpack_body(data[1:])
+        mark = self.mark
+        if data[: len(mark)].tobytes() != mark:
+            own = mark[1:].hex() or "none"
+            raise DecodeError(f"the frame names another learned state than this codec's ({own})")
+        return self.unpack_body(data[len(mark) :])
 
 
 class BlockCodec(TensorCodec):

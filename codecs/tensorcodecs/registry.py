@@ -33,6 +33,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("lz4hc", "tensorcodecs.lz4:Lz4Hc", ("lz4hc:level=9",)),
     ("snappy", "tensorcodecs.snappy:Snappy", ("snappy",)),
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
+    ("zstd-dict", "tensorcodecs.zstd_dict:ZstdDict", ("zstd-dict:level=3:dict_bytes=16384",)),
     ("brotli", "tensorcodecs.brotli:Brotli", ("brotli:quality=5", "brotli:quality=11")),
     ("zrle", "tensorcodecs.zrle:Zrle", ("zrle",)),
     ("rle", "tensorcodecs.rle:Rle", ("rle",)),

@@ -34,14 +34,7 @@ class Zstd(TensorCodec):
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the frame's content; a size that its blocks could not hold is refused unallocated."""
-        try:
-            content_bytes = zstandard.get_frame_parameters(data.data).content_size
-            if content_bytes > _BLOCK_BYTES_MAX * (data.size // _RLE_BLOCK_CODED_BYTES):
-                raise DecodeError(f"a zstd frame of {data.size} bytes cannot hold {content_bytes}")
-            content = zstandard.ZstdDecompressor().decompress(data.data, allow_extra_data=False)
-        except zstandard.ZstdError as error:
-            raise DecodeError(f"not a zstd frame: {error}") from error
-        return np.frombuffer(content, np.uint8)
+        return frame_content(data)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -50,3 +43,17 @@ class Zstd(TensorCodec):
         if settings.pop("checksum", False):
             raise ValueError("checksum=true is not legal here: use numcodecs.zstd:checksum=true")
         return cls(**settings)
+
+
+def frame_content(data: Bytes, dictionary: zstandard.ZstdCompressionDict | None = None) -> Bytes:
+    """Return the content of one whole zstd frame; DecodeError before what it could not hold is allocated."""
+    try:
+        content_bytes = zstandard.get_frame_parameters(data.data).content_size
+        if content_bytes > _BLOCK_BYTES_MAX * (data.size // _RLE_BLOCK_CODED_BYTES):
+            raise DecodeError(f"a zstd frame of {data.size} bytes cannot hold {content_bytes}")
+        content = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(
+            data.data, allow_extra_data=False
+        )
+    except zstandard.ZstdError as error:
+        raise DecodeError(f"not a zstd frame: {error}") from error
+    return np.frombuffer(content, np.uint8)

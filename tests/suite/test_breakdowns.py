@@ -248,7 +248,7 @@ def test_results_of_before_keep_their_sections_and_columns(tmp_path):
         "b": trace_fields("activations", "int8", 0.9, phase="training"),
     }
     table = results.frame(cell("c", name, 100, **fields) for name, fields in traces.items())
-    table.drop(results.SINCE_CORPUS_2).write_parquet(tmp_path / results.RESULTS_FILE)
+    table.drop(results.ADDED_LATER).write_parquet(tmp_path / results.RESULTS_FILE)
     read = results.read(tmp_path)
     assert read.columns == list(results.SCHEMA)
     assert dict(read.schema) == results.SCHEMA
