@@ -34,6 +34,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("zvc", "tensorcodecs.zvc:Zvc", ("zvc:block_bytes=64",)),
     ("huffman", "tensorcodecs.huffman:Huffman", ("huffman",)),
     ("squeeze", "tensorcodecs.squeeze:Squeeze", ("squeeze:effort=1", "squeeze:effort=2")),
+    ("tans", "tensorcodecs.tans:Tans", ("tans", "shuffle|tans")),
     ("golomb", "tensorcodecs.golomb:Golomb", ("golomb:block_values=256",)),
     ("exphuff", "tensorcodecs.exphuff:ExpHuff", ("exphuff",)),
     ("dfloat11", "tensorcodecs.dfloat11:DFloat11", ("dfloat11",)),
