@@ -36,6 +36,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("squeeze", "tensorcodecs.squeeze:Squeeze", ("squeeze:effort=1", "squeeze:effort=2")),
     ("tans", "tensorcodecs.tans:Tans", ("tans", "shuffle|tans")),
     ("golomb", "tensorcodecs.golomb:Golomb", ("golomb:block_values=256",)),
+    ("deepcabac", "tensorcodecs.deepcabac:DeepCabac", ("deepcabac",)),
     ("exphuff", "tensorcodecs.exphuff:ExpHuff", ("exphuff",)),
     ("dfloat11", "tensorcodecs.dfloat11:DFloat11", ("dfloat11",)),
     ("ecf8", "tensorcodecs.ecf8:Ecf8", ("ecf8",)),
