@@ -116,7 +116,7 @@ def _encode_chunk(chunk: Bytes, counts: Counts, out: Bytes, at: int) -> int:
 @kernel
 def _frequencies_of(levels: Counts, frequency: Counts) -> None:
     groups = np.zeros(N_SYMBOLS, np.uint8)
-    frequencies(levels, groups, np.full(1, ABSENT, np.int64), frequency)
+    frequencies(levels, groups, np.full(1, ABSENT, np.int64), TOTAL, frequency)
 
 
 @kernel
