@@ -25,9 +25,9 @@ README_ROWS = 8
 
 
 def publish(folder: Path, reports: Path, readme: Path) -> Path:
-    """Copy the report of the run in `folder` to a new folder in `reports`; renew the README's board and links.
+    """Copy the report of the run in `folder` to `reports`; renew the README's board and links.
 
-    Returns the new folder. Raises RunError where the same records are published already: a published
+    Returns the report's new folder. Raises RunError where the same records are published already: a published
     report is never edited.
     """
     corpus = run.read_run_file(folder)["corpus"]

@@ -6,7 +6,8 @@ from support import TRACES, cell
 from suite import publish, results
 from suite.run import RunError
 
-README = f"head\n{publish.BEGIN}\n{publish.END}\n![b](reports/c-1/x.svg) [reports/c-1](reports/c-1/y.md) runs/c-1f\n"
+README = f"head\n{publish.BEGIN}\n{publish.END}\n"
+README += "![b](reports/c-1/x.svg) [reports/c-1](reports/c-1/y.md) runs/c-1f\n"
 
 
 def make_run(folder, coded_bits, version="1"):
