@@ -88,3 +88,30 @@ class Slow(Faulty):
     def encode(self, buf):
         time.sleep(0.2)
         return super().encode(buf)
+
+
+class DiesDecoding(Faulty):
+    codec_id = "faulty.dies-decoding"
+
+    def decode(self, buf, out=None):
+        if bytes(buf[-1:]) == b"\xff":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().decode(buf)
+
+
+class HangsDecoding(Faulty):
+    codec_id = "faulty.hangs-decoding"
+
+    def decode(self, buf, out=None):
+        if bytes(buf[-1:]) == b"\xff":
+            time.sleep(3600)
+        return super().decode(buf)
+
+
+class Hungry(Faulty):
+    codec_id = "faulty.hungry"
+
+    def decode(self, buf, out=None):
+        if bytes(buf[-1:]) == b"\xff":
+            bytearray(8 << 30)
+        return super().decode(buf)
