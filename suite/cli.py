@@ -164,20 +164,11 @@ def list_() -> None:
 
 @list_.command()
 def codecs() -> None:
-    """Software codecs: name, board rows, source. Any numcodecs codec works too, by its name."""
-    from suite import terminal
-    from tensorcodecs import registry
+    """Software codecs by family, with settings and source. Any numcodecs codec works too, by its name."""
+    from suite import listing, terminal
 
-    rows = []
-    for name in registry.names():
-        try:
-            cls = registry.codec_class(name)
-            title, source = cls.title, cls.source
-        except registry.NotInstalledError as error:
-            title, source = str(error), ""
-        board = [spec for spec in registry.default_specs() if name in spec.replace("|", ":").split(":")]
-        rows.append([name, title, source, "\n".join(board)])
-    terminal.show_table("Software codecs", ["name", "what it is", "source", "rows on the board"], rows)
+    for family, rows in listing.codecs():
+        terminal.show_table(f"Software codecs: {family}", listing.HEADER, rows)
 
 
 @list_.command()

@@ -19,6 +19,7 @@ class Alp(TypedCodec):
     """Vectors of 1024 as decimals with exceptions, or as words over the least; see docs/formats/alp.md."""
 
     name = "alp"
+    family = "floats"
     codec_id = "squeezemark.alp"
     title = "ALP adaptive decimal coding"
     source = "inspired by Afroozeh, Kuffo and Boncz, ALP, SIGMOD 2024"

@@ -25,6 +25,7 @@ class AlpRd(TensorCodec):
     """
 
     name = "alp-rd"
+    family = "floats"
     codec_id = "squeezemark.alp-rd"
     title = "ALP_rd left-bit dictionary"
     source = "inspired by Afroozeh, Kuffo and Boncz, ALP, SIGMOD 2024; 8 and 16 bits by this project"

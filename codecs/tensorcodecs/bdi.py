@@ -22,6 +22,7 @@ class Bdi(BlockCodec):
     """
 
     name = "bdi"
+    family = "blocks"
     codec_id = "squeezemark.bdi"
     title = "base-delta-immediate"
     source = "Pekhimenko et al., Base-Delta-Immediate Compression, PACT 2012"

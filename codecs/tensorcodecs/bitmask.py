@@ -18,6 +18,7 @@ class Bitmask(TensorCodec):
     """
 
     name = "bitmask"
+    family = "sparse"
     codec_id = "squeezemark.bitmask"
     title = "entropy-coded bit mask"
     source = "inspired by Rhu et al., HPCA 2018 (mask) and Huffman, Proc. IRE 1952"

@@ -16,6 +16,7 @@ class Bitshuffle(TensorCodec):
     """
 
     name = "bitshuffle"
+    family = "filters"
     codec_id = "squeezemark.bitshuffle"
     title = "bit shuffle"
     source = "Masui et al., A compression scheme for radio data, Astronomy and Computing 2015"

@@ -25,6 +25,7 @@ class Blosc2(PeerCodec):
     """A Blosc 2 chunk in a checked frame, made by one thread, shuffled by the array's own word width."""
 
     name = "blosc2"
+    family = "peers"
     codec_id = "squeezemark.blosc2"
     title = "Blosc 2"
     source = "Alted et al., C-Blosc2, 2021"

@@ -16,6 +16,7 @@ class Brotli(TensorCodec):
     """
 
     name = "brotli"
+    family = "general-purpose"
     codec_id = "squeezemark.brotli"
     title = "Brotli"
     source = "RFC 7932"

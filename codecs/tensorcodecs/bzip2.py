@@ -14,6 +14,7 @@ class Bzip2(TensorCodec):
     """One bzip2 stream; a stream states no size, its decoder allocates as it goes."""
 
     name = "bz2"
+    family = "general-purpose"
     codec_id = "squeezemark.bz2"
     title = "bzip2"
     source = "Burrows and Wheeler, 1994; Seward, bzip2, 1996"

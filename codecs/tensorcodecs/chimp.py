@@ -20,6 +20,7 @@ class Chimp(TensorCodec):
     """
 
     name = "chimp"
+    family = "floats"
     codec_id = "squeezemark.chimp"
     title = "Chimp XOR of neighbours"
     source = "Liakos et al., Chimp, PVLDB 2022; 8 and 16 bits by this project"

@@ -19,6 +19,7 @@ class Codebook(TensorCodec):
     """
 
     name = "codebook"
+    family = "sparse"
     codec_id = "squeezemark.codebook"
     title = "codebook and Huffman-coded indices"
     source = "inspired by Han et al., Deep Compression, ICLR 2016; layout of this project"

@@ -16,6 +16,7 @@ class Csr(TypedCodec):
     """Rows along the last axis; see docs/formats/csr.md. It expands at most 16384 words a byte."""
 
     name = "csr"
+    family = "sparse"
     codec_id = "squeezemark.csr"
     title = "compressed sparse rows, relative index"
     source = "Han et al., EIE, ISCA 2016 (4 bits); Han et al., Deep Compression, ICLR 2016 (5 and 8 bits)"

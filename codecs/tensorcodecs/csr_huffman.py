@@ -16,6 +16,7 @@ class CsrHuffman(Csr):
     """Csr with Huffman chunks for indices and byte planes; see docs/formats/csr-huffman.md."""
 
     name = "csr-huffman"
+    family = "sparse"
     codec_id = "squeezemark.csr-huffman"
     title = "compressed sparse rows, Huffman-coded"
     source = "inspired by Han et al., Deep Compression, ICLR 2016; layout of this project"

@@ -18,6 +18,7 @@ class DeepCabac(TypedCodec):
     """Small integers in adaptive binary decisions; floats are stored. See docs/formats/deepcabac.md."""
 
     name = "deepcabac"
+    family = "entropy coders"
     codec_id = "squeezemark.deepcabac"
     title = "DeepCABAC binarisation"
     source = "inspired by Wiedemann et al., DeepCABAC, arXiv 1907.11900, 2019"

@@ -16,6 +16,7 @@ class Zlib(TensorCodec):
     """zlib streams, interchangeable with numcodecs' `zlib`. Deflate expands at most 1032 times."""
 
     name = "zlib"
+    family = "general-purpose"
     codec_id = "zlib"
     title = "zlib (Deflate)"
     source = "RFC 1950, RFC 1951"
@@ -37,6 +38,7 @@ class Deflate(TensorCodec):
     """Deflate streams without header and checksum, with matches from the last `window_bytes` alone."""
 
     name = "deflate"
+    family = "general-purpose"
     codec_id = "squeezemark.deflate"
     title = "raw Deflate, window of some KiB"
     source = "RFC 1951"

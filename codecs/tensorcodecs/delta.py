@@ -11,6 +11,7 @@ class Delta(WordFilter):
     """A filter: differences modulo 2 to the word's bits; see docs/formats/delta.md."""
 
     name = "delta"
+    family = "filters"
     codec_id = "squeezemark.delta"
     title = "difference from the previous word"
     source = "Cutler, Differential quantization, US patent 2605361, 1952 (the idea)"

@@ -21,6 +21,7 @@ class DeltaBase(TensorCodec):
     """
 
     name = "delta-base"
+    family = "checkpoints"
     codec_id = "squeezemark.delta-base"
     title = "difference from a named tensor"
     source = "XOR and integer difference of consecutive checkpoints; layout of this project, 2026"

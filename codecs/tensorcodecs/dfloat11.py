@@ -12,6 +12,7 @@ class DFloat11(GapHuffman):
     """BF16, anything else stored; see docs/formats/dfloat11.md."""
 
     name = "dfloat11"
+    family = "floats"
     codec_id = "squeezemark.dfloat11"
     title = "dynamic-length float (DFloat11)"
     source = "Zhang et al., 70% Size, 100% Accuracy, arXiv 2504.11651, 2025"

@@ -12,6 +12,7 @@ class Ecf8(GapHuffman):
     """FP8 E4M3, anything else stored; see docs/formats/ecf8.md."""
 
     name = "ecf8"
+    family = "floats"
     codec_id = "squeezemark.ecf8"
     title = "exponent-concentrated FP8 (ECF8)"
     source = "Yang et al., To Compress or Not?, arXiv 2510.02676, 2025"

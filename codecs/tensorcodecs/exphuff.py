@@ -25,6 +25,7 @@ class ExpHuff(TypedCodec):
     """
 
     name = "exphuff"
+    family = "floats"
     codec_id = "squeezemark.exphuff"
     title = "exponent-split Huffman"
     source = "inspired by Hershcovitch et al., ZipNN, arXiv 2411.05239, 2024; layout of this project"

@@ -21,6 +21,7 @@ class Fvc(TensorCodec):
     """
 
     name = "fvc"
+    family = "blocks"
     codec_id = "squeezemark.fvc"
     title = "frequent-value compression"
     source = "Yang, Zhang and Gupta, Frequent Value Compression in Data Caches, MICRO 2000"

@@ -16,6 +16,7 @@ class Golomb(TypedCodec):
     """Words, zig-zagged where they are signed, in codes for geometric data; see docs/formats/golomb.md."""
 
     name = "golomb"
+    family = "entropy coders"
     codec_id = "squeezemark.golomb"
     title = "Golomb-Rice coding"
     source = "Golomb, IEEE Trans. Inf. Theory 1966; Rice, JPL Publication 79-22, 1979"

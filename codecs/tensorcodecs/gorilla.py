@@ -18,6 +18,7 @@ class Gorilla(TensorCodec):
     """
 
     name = "gorilla"
+    family = "floats"
     codec_id = "squeezemark.gorilla"
     title = "Gorilla XOR of neighbours"
     source = "Pelkonen et al., Gorilla, PVLDB 2015, section 4.1.2; 8, 16 and 32 bits by this project"

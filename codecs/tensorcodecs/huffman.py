@@ -23,6 +23,7 @@ class Huffman(TensorCodec):
     """
 
     name = "huffman"
+    family = "entropy coders"
     codec_id = "squeezemark.huffman"
     title = "canonical Huffman over bytes"
     source = "Huffman, Proc. IRE 1952; Larmore and Hirschberg, J. ACM 1990 (length limit)"

@@ -17,6 +17,7 @@ class Lz4(TensorCodec):
     """One LZ4 block behind our header. It expands at most 255 times."""
 
     name = "lz4"
+    family = "general-purpose"
     codec_id = "squeezemark.lz4"
     title = "LZ4"
     source = "Collet, LZ4 block format, 2011"
@@ -47,6 +48,7 @@ class Lz4Hc(Lz4):
     """As `lz4`, with the thorough search; the same decoder reads it."""
 
     name = "lz4hc"
+    family = "general-purpose"
     codec_id = "squeezemark.lz4hc"
     title = "LZ4 HC"
 

@@ -24,6 +24,7 @@ class OpenZL(PeerCodec):
     """An OpenZL frame in a checked one: the smallest that some fixed graphs give; nothing is trained."""
 
     name = "openzl"
+    family = "peers"
     codec_id = "squeezemark.openzl"
     title = "OpenZL, float deconstruct"
     source = "Collet et al., OpenZL: A Graph-Based Model for Compression, 2025"

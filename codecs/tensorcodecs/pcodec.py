@@ -17,6 +17,7 @@ class Pcodec(PeerCodec):
     """A standalone pcodec file in a checked frame; floats it does not know are words to it."""
 
     name = "pcodec"
+    family = "peers"
     codec_id = "squeezemark.pcodec"
     title = "pcodec (pco)"
     source = "Loncaric et al., Pcodec: Better Compression for Numerical Sequences, 2025"

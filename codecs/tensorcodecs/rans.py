@@ -23,6 +23,7 @@ class Rans(TensorCodec):
     """
 
     name = "rans"
+    family = "entropy coders"
     codec_id = "squeezemark.rans"
     title = "interleaved range ANS over bytes"
     source = "Duda, Asymmetric numeral systems, 2013; Giesen, Interleaved entropy coders, 2014"

@@ -10,6 +10,7 @@ class Raw(TensorCodec):
     """The bytes as they are; the frame has no header."""
 
     name = "raw"
+    family = "general-purpose"
     codec_id = "squeezemark.raw"
     title = "uncompressed copy"
     source = "the identity"

@@ -17,6 +17,7 @@ class Rle(TensorCodec):
     """
 
     name = "rle"
+    family = "sparse"
     codec_id = "squeezemark.rle"
     title = "run-length encoding"
     source = "inspired by Golomb, Run-length encodings, IEEE Trans. Inf. Theory 1966"

@@ -16,6 +16,7 @@ class Shuffle(TensorCodec):
     """
 
     name = "shuffle"
+    family = "filters"
     codec_id = "squeezemark.shuffle"
     title = "byte shuffle"
     source = "HDF5 shuffle filter; Alted, Blosc, 2010"

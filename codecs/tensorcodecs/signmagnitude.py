@@ -11,6 +11,7 @@ class SignMagnitude(WordFilter):
     """A filter: two's complement becomes sign and magnitude; see docs/formats/signmagnitude.md."""
 
     name = "signmagnitude"
+    family = "filters"
     codec_id = "squeezemark.signmagnitude"
     title = "sign and magnitude of integers"
     source = "IEEE 754-1985 (as its floats have them)"

@@ -17,6 +17,7 @@ class Snappy(TensorCodec):
     """One raw Snappy stream, which begins with its size. It expands at most 22 times."""
 
     name = "snappy"
+    family = "general-purpose"
     codec_id = "squeezemark.snappy"
     title = "Snappy"
     source = "Google, Snappy format description, 2011"

@@ -18,6 +18,7 @@ class Split(TypedCodec):
     """
 
     name = "split"
+    family = "filters"
     codec_id = "squeezemark.split"
     title = "exponent and mantissa split"
     source = "Hershcovitch et al., ZipNN, 2024; layout of this project"

@@ -16,6 +16,7 @@ class Squeeze(TypedCodec):
     """
 
     name = "squeeze"
+    family = "tensors"
     codec_id = "squeezemark.squeeze"
     title = "squeeze (dyadic bins, contexts, rANS)"
     source = (

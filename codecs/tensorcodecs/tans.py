@@ -24,6 +24,7 @@ class Tans(TensorCodec):
     """
 
     name = "tans"
+    family = "entropy coders"
     codec_id = "squeezemark.tans"
     title = "table ANS (FSE) over bytes"
     source = "Duda, arXiv 1311.2540, 2013; state machine of RFC 8878, 2021, section 4.1"

@@ -11,6 +11,7 @@ class Xor(WordFilter):
     """A filter: bits that do not change become zeros; see docs/formats/xor.md."""
 
     name = "xor"
+    family = "filters"
     codec_id = "squeezemark.xor"
     title = "XOR with the previous word"
     source = "Pelkonen et al., Gorilla, VLDB 2015 (its XOR step)"

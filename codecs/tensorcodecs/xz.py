@@ -19,6 +19,7 @@ class Lzma(TensorCodec):
     """One .xz stream of LZMA2; the decoder refuses windows over 64 MiB unallocated."""
 
     name = "lzma"
+    family = "general-purpose"
     codec_id = "squeezemark.lzma"
     title = "LZMA2 (xz)"
     source = "Pavlov, LZMA, 1998; Collin, The .xz file format, 2009"

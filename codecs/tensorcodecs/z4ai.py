@@ -17,6 +17,7 @@ class Z4ai(PeerCodec):
     """A z4ai frame in a checked one, made by one thread; what is no known float is bytes to it."""
 
     name = "z4ai"
+    family = "peers"
     codec_id = "squeezemark.z4ai"
     title = "z4ai"
     source = "z4ai 0.2, 2026"

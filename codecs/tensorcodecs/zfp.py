@@ -16,6 +16,7 @@ class Zfp(PeerCodec):
     """A reversible zfp stream of one dimension, in which tensors come out smallest, in a checked frame."""
 
     name = "zfp"
+    family = "peers"
     codec_id = "squeezemark.zfp"
     title = "zfp, reversible"
     source = "Lindstrom, Fixed-Rate Compressed Floating-Point Arrays, TVCG 2014; reversible mode, 2019"

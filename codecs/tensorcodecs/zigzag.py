@@ -11,6 +11,7 @@ class Zigzag(WordFilter):
     """A filter: the sign moves to the lowest bit; see docs/formats/zigzag.md."""
 
     name = "zigzag"
+    family = "filters"
     codec_id = "squeezemark.zigzag"
     title = "zigzag (signed to unsigned)"
     source = "Google, Protocol Buffers encoding, 2008"

@@ -24,6 +24,7 @@ class ZipNN(PeerCodec):
     """
 
     name = "zipnn"
+    family = "peers"
     codec_id = "squeezemark.zipnn"
     title = "ZipNN"
     source = "Hershcovitch et al., ZipNN: Lossless Compression for AI Models, 2024"

@@ -22,6 +22,7 @@ class Zrle(TensorCodec):
     """
 
     name = "zrle"
+    family = "sparse"
     codec_id = "squeezemark.zrle"
     title = "zero run-length encoding"
     source = "Golomb, Run-length encodings, IEEE Trans. Inf. Theory 1966; layout of this project"

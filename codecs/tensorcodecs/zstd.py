@@ -19,6 +19,7 @@ class Zstd(TensorCodec):
     """Zstandard frames with their content size, interchangeable with numcodecs' `zstd`."""
 
     name = "zstd"
+    family = "general-purpose"
     codec_id = "zstd"
     title = "Zstandard"
     source = "RFC 8878"

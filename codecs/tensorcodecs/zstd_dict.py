@@ -20,6 +20,7 @@ class ZstdDict(FittedCodec):
     """Zstandard frames that refer to a trained dictionary; see docs/formats/zstd-dict.md."""
 
     name = "zstd-dict"
+    family = "general-purpose"
     codec_id = "squeezemark.zstd-dict"
     title = "Zstandard with a trained dictionary"
     source = "RFC 8878 (2021), section 5; training: fastCover of the zstd library, 2018"

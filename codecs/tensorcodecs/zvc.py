@@ -21,6 +21,7 @@ class Zvc(BlockCodec):
     """ZVC over the array's own words; see docs/formats/zvc.md. It expands at most 64 times."""
 
     name = "zvc"
+    family = "sparse"
     codec_id = "squeezemark.zvc"
     title = "zero-value compression"
     source = "Rhu et al., Compressing DMA Engine, HPCA 2018"
