@@ -32,7 +32,13 @@ def _row(name: str) -> tuple[str, list[str]]:
         cls = registry.codec_class(name)
     except (ImportError, ValueError) as error:  # a peer that is not installed: the message says how to
         return "peers", [name, str(error).partition("\n")[0], "", "", "\n".join(board)]
-    return str(getattr(cls, "family", "other")), [name, cls.title, "\n".join(_settings(cls)), cls.source, "\n".join(board)]
+    return str(getattr(cls, "family", "other")), [
+        name,
+        cls.title,
+        "\n".join(_settings(cls)),
+        cls.source,
+        "\n".join(board),
+    ]
 
 
 def _settings(cls: Any) -> list[str]:  # noqa: ANN401 - any codec's class
