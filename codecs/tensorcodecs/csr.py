@@ -34,9 +34,8 @@ class Csr(TypedCodec):
         take_entries(words, n_columns, (1 << self.index_bits) - 1, gaps, values)
         coded = pack_header(words, n_columns, n_entries) + ends.astype("<u4").tobytes()
         coded += self.pack_entries(gaps, values)
-        if len(coded) < words.nbytes and n_entries < 1 << 32:
-            return coded
-        return pack_header(words, 0, 0) + words.tobytes()
+        is_shorter = len(coded) < words.nbytes and n_entries < 1 << 32
+        return coded if is_shorter else pack_header(words, 0, 0) + words.tobytes()
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the raw bytes; the entries must fit their rows and fill the payload."""

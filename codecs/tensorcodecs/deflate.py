@@ -66,7 +66,5 @@ def _content(data: Bytes, window_bits: int, kind: str) -> Bytes:
     except zlib.error as error:
         raise DecodeError(f"not a {kind} stream: {error}") from error
     if not stream.eof or stream.unused_data:
-        raise DecodeError(
-            f"{kind} stream is truncated" if not stream.eof else f"bytes after the {kind} stream"
-        )
+        raise DecodeError(f"bytes behind the {kind} stream" if stream.eof else f"{kind} stream is truncated")
     return np.frombuffer(content, np.uint8)
