@@ -169,6 +169,8 @@ def codecs() -> None:
 
     for family, rows in listing.codecs():
         terminal.show_table(f"Software codecs: {family}", listing.HEADER, rows)
+    for reason in listing.missing():
+        click.echo(reason)
 
 
 @list_.command()

@@ -26,12 +26,23 @@ def codecs() -> list[tuple[str, list[list[str]]]]:
     return [(family, rows[family]) for family in order]
 
 
+def missing() -> list[str]:
+    """Why each codec that cannot be used here cannot, and how to get it."""
+    reasons = []
+    for name in registry.names():
+        try:
+            registry.codec_class(name)
+        except registry.NotInstalledError as error:
+            reasons.append(f"{name}: {error}")
+    return reasons
+
+
 def _row(name: str) -> tuple[str, list[str]]:
     board = [spec for spec in registry.default_specs() if name in re.split(r"[:|]", spec)]
     try:
         cls = registry.codec_class(name)
-    except (ImportError, ValueError) as error:  # a peer that is not installed: the message says how to
-        return "peers", [name, str(error).partition("\n")[0], "", "", "\n".join(board)]
+    except registry.NotInstalledError:
+        return "peers", [name, "not installed", "", "", "\n".join(board)]
     return str(getattr(cls, "family", "other")), [
         name,
         cls.title,
