@@ -37,7 +37,8 @@ def test_no_truncated_frame_passes_for_whole(codec, golden, sample):
 
 def test_bytes_behind_a_frame_are_refused(codec, golden):
     frame = codec.encode(golden.fit(codec, SAMPLES[0]))
-    assert decode_or_refuse(codec, frame + b"\0") is None or codec.name == "raw"
+    # Only what keeps no count may take more for a longer whole.
+    assert decode_or_refuse(codec, frame + b"\0") is None or codec.name == "raw" or codec.is_filter
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=["sparse", "skewed"])
