@@ -9,7 +9,17 @@ from typing import Any
 from tensorcodecs import registry
 
 FAMILIES = (
-    *("tensors", "general-purpose", "filters", "entropy coders", "sparse", "floats", "blocks", "checkpoints"),
+    *(
+        "tensors",
+        "general-purpose",
+        "filters",
+        "entropy coders",
+        "sparse",
+        "floats",
+        "blocks",
+        "lines",
+        "checkpoints",
+    ),
     *("other", "peers"),
 )
 

@@ -65,7 +65,7 @@ def test_spellings_become_one(text, canonical):
         ("brotli:quality=true", "quality=True is not legal"),
         ("zvc:block_bytes=60", "block_bytes=60 is not legal: one of 64, 128.*nearest is 64"),
         ("zvc:block_bytes=wide", "block_bytes='wide' is not legal"),
-        ("bdi:block_bytes=128", "one of 32, 64; nearest is 64"),
+        ("bdi:block_bytes=100", "one of 32, 64, 128, 256; nearest is 128"),
         ('delta:dtype="<u2', "is not JSON"),
     ],
 )

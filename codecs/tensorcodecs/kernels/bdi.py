@@ -11,24 +11,24 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
+from tensorcodecs.kernels.bitfields import PIECE_BITS, get, put
 from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
 TAG_BITS = 4
-SLACK_BYTES = 8
-"""What packing may write, and unpacking read, past the last byte."""
 # The paper's tags (PACT 2012, table 2).
 _ZEROS, _REPEATED, _RAW = 0, 1, 15
 _B8_D1, _B8_D2, _B8_D4, _B4_D1, _B4_D2, _B2_D1 = 2, 3, 4, 5, 6, 7
+# Ascending sizes on lines of 32 and 64 bytes, so that few of them are tried.
+_IN_ORDER = np.array([_B8_D1, _B4_D1, _B8_D2, _B2_D1, _B4_D2, _B8_D4], np.int64)
 _BASE_BYTES = np.array([0, 8, 8, 8, 8, 4, 4, 2], np.int64)
 _DELTA_BYTES = np.array([0, 0, 1, 2, 4, 1, 2, 1], np.int64)
 _LIKE_U32 = np.zeros(1, np.uint32)
 _LIKE_U16 = np.zeros(1, np.uint16)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-_PIECE_BITS = 32
 
 
 @kernel
-def line_bits(raw: Bytes, line_bytes: int) -> npt.NDArray[np.int32]:
+def line_bits(raw: Bytes, line_bytes: int, _word_bytes: int) -> npt.NDArray[np.int32]:
     """Return the bits of every line of `raw` (a whole number of lines), tag included."""
     bits = np.empty(raw.size // line_bytes, np.int32)
     for line in range(bits.size):
@@ -37,24 +37,24 @@ def line_bits(raw: Bytes, line_bytes: int) -> npt.NDArray[np.int32]:
 
 
 @kernel
-def pack_lines(raw: Bytes, line_bytes: int, out: Bytes) -> int:
+def pack_lines(raw: Bytes, line_bytes: int, _word_bytes: int, out: Bytes) -> int:
     """Write the lines of `raw` to `out` (zeros, with SLACK_BYTES of room) and return the bits used."""
     bit = 0
     for line in range(0, raw.size, line_bytes):
         tag = _smallest_tag(raw, line, line_bytes)
-        bit = _put(out, bit, np.uint64(tag), TAG_BITS)
+        bit = put(out, bit, np.uint64(tag), TAG_BITS)
         if tag == _RAW:
             for at in range(line, line + line_bytes, 8):
-                bit = _put(out, bit, load(raw, at, LIKE_U64), 64)
+                bit = put(out, bit, load(raw, at, LIKE_U64), 64)
         elif tag == _REPEATED:
-            bit = _put(out, bit, load(raw, line, LIKE_U64), 64)
+            bit = put(out, bit, load(raw, line, LIKE_U64), 64)
         elif tag != _ZEROS:
             bit = _put_deltas(raw, line, line_bytes, _BASE_BYTES[tag], _DELTA_BYTES[tag], out, bit)
     return bit
 
 
 @kernel
-def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, raw: Bytes) -> int:
+def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, _word_bytes: int, raw: Bytes) -> int:
     """Fill `raw` (a whole number of lines) and return the bits read, or -1 where a line is not valid.
 
     `data` holds `n_bits` bits and SLACK_BYTES more.
@@ -63,7 +63,7 @@ def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, raw: Bytes) -> int:
     for line in range(0, raw.size, line_bytes):
         if bit + TAG_BITS > n_bits:
             return -1
-        tag = as_int(_get(data, bit, TAG_BITS))
+        tag = as_int(get(data, bit, TAG_BITS))
         bit += TAG_BITS
         if _B2_D1 < tag < _RAW or bit + _payload_bits(tag, line_bytes) > n_bits:
             return -1
@@ -72,7 +72,7 @@ def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, raw: Bytes) -> int:
                 word = np.uint64(0)
                 if tag != _ZEROS:
                     source = bit + 8 * (at - line) if tag == _RAW else bit
-                    word = _get(data, source, 32) | _get(data, source + 32, 32) << np.uint64(32)
+                    word = get(data, source, 32) | get(data, source + 32, 32) << np.uint64(32)
                 store(raw, at, word)
         else:
             _get_deltas(data, bit, line_bytes, _BASE_BYTES[tag], _DELTA_BYTES[tag], raw, line)
@@ -93,24 +93,21 @@ def _payload_bits(tag: int, line_bytes: int) -> int:
 
 @kernel
 def _smallest_tag(raw: Bytes, line: int, line_bytes: int) -> int:
-    """Return the tag with the fewest bits; the order below is ascending for lines of 32 and of 64 bytes."""
+    """Return the tag with the fewest bits."""
     first = load(raw, line, LIKE_U64)
     repeated = True
     for at in range(line + 8, line + line_bytes, 8):
         repeated &= load(raw, at, LIKE_U64) == first
     if repeated:
         return _REPEATED if first != 0 else _ZEROS
-    if _fits(raw, line, line_bytes, 8, 1):
-        return _B8_D1
-    if _fits(raw, line, line_bytes, 4, 1):
-        return _B4_D1
-    if _fits(raw, line, line_bytes, 8, 2):
-        return _B8_D2
-    if _fits(raw, line, line_bytes, 2, 1):
-        return _B2_D1
-    if _fits(raw, line, line_bytes, 4, 2):
-        return _B4_D2
-    return _B8_D4 if _fits(raw, line, line_bytes, 8, 4) else _RAW
+    best_tag, best_bits = _RAW, 8 * line_bytes
+    for tag in _IN_ORDER:
+        n_bits = _payload_bits(as_int(tag), line_bytes)
+        if n_bits < best_bits and _fits(
+            raw, line, line_bytes, as_int(_BASE_BYTES[tag]), as_int(_DELTA_BYTES[tag])
+        ):
+            best_tag, best_bits = as_int(tag), n_bits
+    return best_tag
 
 
 @kernel
@@ -155,13 +152,13 @@ def _put_deltas(
         if not _is_small(element, base_bytes, delta_bytes):
             base = element
             break
-    bit = _put(out, bit, base, 8 * base_bytes)
+    bit = put(out, bit, base, 8 * base_bytes)
     delta_bit = bit + line_bytes // base_bytes
     for at in range(line, line + line_bytes, base_bytes):
         element = _element(raw, at, base_bytes)
         is_delta = not _is_small(element, base_bytes, delta_bytes)
-        bit = _put(out, bit, np.uint64(is_delta), 1)
-        delta_bit = _put(out, delta_bit, element - base if is_delta else element, 8 * delta_bytes)
+        bit = put(out, bit, np.uint64(is_delta), 1)
+        delta_bit = put(out, delta_bit, element - base if is_delta else element, 8 * delta_bytes)
     return delta_bit
 
 
@@ -169,35 +166,17 @@ def _put_deltas(
 def _get_deltas(
     data: Bytes, bit: int, line_bytes: int, base_bytes: int, delta_bytes: int, raw: Bytes, line: int
 ) -> None:
-    base = _get(data, bit, min(8 * base_bytes, _PIECE_BITS))
+    base = get(data, bit, min(8 * base_bytes, PIECE_BITS))
     if base_bytes == 8:
-        base |= _get(data, bit + _PIECE_BITS, _PIECE_BITS) << np.uint64(_PIECE_BITS)
+        base |= get(data, bit + PIECE_BITS, PIECE_BITS) << np.uint64(PIECE_BITS)
     mask_bit = bit + 8 * base_bytes
     delta_bit = mask_bit + line_bytes // base_bytes
     sign = np.uint64(1) << np.uint64(8 * delta_bytes - 1)
     for at in range(line, line + line_bytes, base_bytes):
-        value = (_get(data, delta_bit, 8 * delta_bytes) ^ sign) - sign
-        if _get(data, mask_bit, 1) != 0:
+        value = (get(data, delta_bit, 8 * delta_bytes) ^ sign) - sign
+        if get(data, mask_bit, 1) != 0:
             value += base
         for place in range(base_bytes):
             raw[at + place] = np.uint8(value >> np.uint64(8 * place))
         mask_bit += 1
         delta_bit += 8 * delta_bytes
-
-
-@kernel
-def _put(out: Bytes, bit: int, value: np.uint64, n_bits: int) -> int:
-    """OR the low `n_bits` of `value` into `out` at `bit`, lowest first, and return the next bit."""
-    for start in range(0, n_bits, _PIECE_BITS):
-        count = min(n_bits - start, _PIECE_BITS)
-        piece = (value >> np.uint64(start)) & (_ALL >> np.uint64(64 - count))
-        store(out, bit >> 3, load(out, bit >> 3, LIKE_U64) | piece << np.uint64(bit & 7))
-        bit += count
-    return bit
-
-
-@kernel
-def _get(data: Bytes, bit: int, n_bits: int) -> np.uint64:
-    """Return the `n_bits` (1 to 32) at `bit`."""
-    word = load(data, bit >> 3, LIKE_U64) >> np.uint64(bit & 7)
-    return np.uint64(word & (_ALL >> np.uint64(64 - n_bits)))
