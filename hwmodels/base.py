@@ -18,7 +18,8 @@ from hwmodels import layouts
 from hwmodels.figures import Figure
 from hwmodels.sizes import LineSizes
 from tensorcodecs.arrays import raw_bytes
-from tensorcodecs.base import BlockCodec
+from tensorcodecs.base import BlockCodec, one_of
+from tensorcodecs.lines import LINE_BYTES
 from tensorcodecs.registry import format_settings
 
 Array = npt.NDArray[Any]
@@ -51,7 +52,7 @@ class HardwareModel(ABC):
 
     def __init__(self, line_bytes: int = 64, layout: str = layouts.STORED) -> None:
         """Subclasses set `codec` and `figures`; ValueError for a line size or layout they lack."""
-        self.line_bytes = line_bytes
+        self.line_bytes = one_of("line_bytes", line_bytes, LINE_BYTES)
         self.layout = layouts.checked(layout)
         self.metadata_bits = math.ceil(math.log2(line_bytes // GRANULE_BYTES + 2))
 
