@@ -44,6 +44,8 @@ class HardwareModel(ABC):
     random_access: ClassVar[bool] = True
     """Whether a line decodes alone; otherwise blocks follow without gaps and are read from the first on."""
 
+    legal_line_bytes: ClassVar[tuple[int, ...]] = LINE_BYTES
+
     codec: BlockCodec
     metadata_bits: int
     """Per line, beside the data."""
@@ -52,7 +54,7 @@ class HardwareModel(ABC):
 
     def __init__(self, line_bytes: int = 64, layout: str = layouts.STORED) -> None:
         """Subclasses set `codec` and `figures`; ValueError for a line size or layout they lack."""
-        self.line_bytes = one_of("line_bytes", line_bytes, LINE_BYTES)
+        self.line_bytes = one_of("line_bytes", line_bytes, self.legal_line_bytes)
         self.layout = layouts.checked(layout)
         self.metadata_bits = math.ceil(math.log2(line_bytes // GRANULE_BYTES + 2))
 

@@ -21,6 +21,9 @@ _STUDY = (
 # name, class, settings of the rows on the board
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
+    ("hw/bpc", "hwmodels.bpc:BpcEngine", _STUDY),
+    ("hw/bpc-compresso", "hwmodels.bpc:BpcCompressoEngine", (ROW,)),
+    ("hw/ebpc", "hwmodels.ebpc:EbpcEngine", ("line_bytes=4096",)),
     ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
 )
 _MODELS = {name: target for name, target, _ in _LINES}

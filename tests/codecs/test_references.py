@@ -1,5 +1,6 @@
 """Each kernel against a few lines of plain Python that say the same thing slowly."""
 
+import contextlib
 import heapq
 import itertools
 
@@ -147,7 +148,8 @@ def test_huffman_stays_near_the_entropy():
 @pytest.mark.parametrize("halves", [1, 2])
 def test_block_bits_are_what_the_encoder_packs(block_spec, halves, width, n, seed, keep):
     codec = registry.get_codec(block_spec)
-    codec = type(codec)(block_bytes=max(codec.block_bytes // halves, 64 if codec.name == "zvc" else 32))
+    with contextlib.suppress(ValueError):  # not every size is one of its
+        codec = type(codec)(**{**codec.settings, "block_bytes": codec.block_bytes // halves})
     words = sparse_words(width, n, seed, keep)
     bits = codec.block_bits(words)
     n_block = codec.block_bytes // width

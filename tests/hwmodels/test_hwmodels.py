@@ -56,16 +56,15 @@ def test_sizes_follow_from_the_codecs_bits(spec, array):
     assert len(sizes.payload_bits) == len(bits) == -(-array.nbytes // model.line_bytes)
     assert sizes.payload_bits.min(initial=0) >= 0
     assert sizes.payload_bits.max(initial=0) <= line_bits, "the bypass rule: never above the raw line"
-    # What the codec packs, tag included, is never less than what the line and its metadata hold.
-    assert (sizes.payload_bits <= bits).all()
+    beside = len(bits) * model.metadata_bits + sizes.shared_bits
+    assert sizes.coded_bits == sizes.payload_bits.sum() + beside
+    # A line shorter than raw holds all that the codec packs, but for what the metadata says.
     shorter = (sizes.payload_bits < line_bits) & (sizes.payload_bits > 0)
-    tag_bits = bits - sizes.payload_bits
-    assert set(tag_bits[shorter].tolist()) <= {0, model.metadata_bits}
-    assert sizes.coded_bits == sizes.payload_bits.sum() + len(bits) * model.metadata_bits
+    assert (sizes.payload_bits[shorter] >= bits[shorter] - model.metadata_bits).all()
     for granule_bytes in (32, 64):
         effective = sizes.effective_bits(granule_bytes)
         assert effective >= sizes.coded_bits
-        assert (effective - len(bits) * model.metadata_bits) % (8 * granule_bytes) == 0
+        assert (effective - len(bits) * model.metadata_bits - sizes.shared_bits) % (8 * granule_bytes) == 0
     assert np.array_equal(np.asarray(model.decode(model.encode(array))).view(array.dtype), array)
 
 
@@ -84,10 +83,11 @@ def test_channels_last_puts_a_pixels_channels_into_one_line():
 
 
 def test_zeros_shrink_and_noise_is_stored_raw(model):
-    zeros, noise = np.zeros(256, np.uint8), np.random.default_rng(0).integers(1, 256, 256).astype(np.uint8)
-    lines = -(-256 // model.line_bytes)
-    assert model.sizes(zeros).coded_bits < 8 * 256 / 4
-    assert model.sizes(noise).coded_bits == 8 * 256 + lines * model.metadata_bits
+    n_bytes = max(256, model.line_bytes)
+    zeros, noise = np.zeros(n_bytes, np.uint8), np.random.default_rng(0).integers(1, 256, n_bytes, np.uint8)
+    lines, sizes = n_bytes // model.line_bytes, model.sizes(noise)
+    assert model.sizes(zeros).coded_bits < 8 * n_bytes / 4
+    assert sizes.coded_bits == 8 * n_bytes + lines * model.metadata_bits + sizes.shared_bits
 
 
 @pytest.mark.parametrize("name", ["hw/bdi", "hw/zvc"])
@@ -96,14 +96,17 @@ def test_where_the_metadata_tells_a_line_of_zeros_nothing_is_moved(name):
     assert sizes.effective_bits(64) == 4 * sizes.metadata_bits
 
 
-def test_cycles_grow_by_one_line_after_the_latency(model):
+def test_cycles_begin_with_the_latency_and_grow_with_the_data(model):
     def cycles(n_bytes):
         return model.decompress_cycles(np.zeros(n_bytes, np.uint8))
 
     first, second = cycles(1), cycles(model.line_bytes + 1)
     assert cycles(0) == 0
     assert first == model.figures["decompress_latency_cycles"].value
-    assert second - first == model.line_bytes / model.figures["decompress_bytes_per_cycle"].value
+    if type(model).decompress_cycles is hwmodels.HardwareModel.decompress_cycles:
+        assert second - first == model.line_bytes / model.figures["decompress_bytes_per_cycle"].value
+    else:
+        assert second > first
 
 
 def test_zvc_counts_its_mask():
