@@ -1,4 +1,4 @@
-"""The page of a report: one self-contained `index.html` and its charts as pictures, from the records alone."""
+"""The page of a report: one self-contained `index.html`, and its charts as pictures, from records alone."""
 
 from suite.site.writing import CHARTS_FOLDER, PAGE_FILE, write_site
 

@@ -21,8 +21,10 @@ COLOURS = ("#2f7de1", "#c8641a", "#279a66", "#9563d8", "#d0487f", "#1590a5", "#9
 BACKDROP = "#8d96a3"
 NAMED_LINES = 7
 LABEL_CHARACTERS = 26
+LETTER, LINE = 6.0, 14.0  # pixels of a label
 DIGITS = 5
 RATIO = "total ratio"
+FRONT, BEHIND = "best at its speed", "another is better and faster"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Chart:
     """Vega-Lite, without colours of the background: see `theme`."""
     fluid: bool = True
     """Whether the page may stretch it to its width."""
+    best: tuple[str, ...] = ()
+    """Codecs that the page names and links below the chart."""
 
 
 def theme(*, dark: bool) -> Spec:
@@ -49,8 +53,13 @@ def theme(*, dark: bool) -> Spec:
         "axis": axis | {"tickColor": muted, "labelFontSize": 12, "titleFontSize": 12, "titlePadding": 8},
         "header": {"labelColor": text, "titleColor": text, "labelFontSize": 12},
         "legend": {
-            **{"labelColor": text, "titleColor": text, "labelFontSize": 12, "labelLimit": 300},
-            **{"orient": "bottom", "columns": 2, "symbolStrokeWidth": 2},
+            "labelColor": text,
+            "titleColor": text,
+            "labelFontSize": 12,
+            "labelLimit": 300,
+            "orient": "bottom",
+            "columns": 2,
+            "symbolStrokeWidth": 2,
         },
         "range": {"category": list(COLOURS)},
         "text": {"color": text, "fontSize": 12},
@@ -58,17 +67,18 @@ def theme(*, dark: bool) -> Spec:
     }
 
 
-def _altair() -> Any:  # noqa: ANN401 - altair is no dependency of the type check
+def altair() -> Any:  # noqa: ANN401 - altair is no dependency of the type check
     """Imported where it is needed: it takes longer to load than the rest of the suite."""
     import altair
 
     return altair
 
 
-def _finished(name: str, title: str, description: str, drawing: Any, *, fluid: bool = True) -> Chart:  # noqa: ANN401
+def finished(name: str, title: str, description: str, drawing: Any, **more: Any) -> Chart:  # noqa: ANN401
+    """The chart of an altair drawing, without altair's own colours."""
     spec = drawing.to_dict()
     spec.pop("config", None)
-    return Chart(name, title, description, spec | {"description": description}, fluid)
+    return Chart(name, title, description, spec | {"description": description}, **more)
 
 
 def short(codec: str) -> str:
@@ -92,39 +102,61 @@ def speed(report: Report, direction: str) -> Chart | None:
     if len(points) < 2:
         return None
     best = frontier(points)
+    labelled = _without_collisions([point for point in points if point["codec"] in best])
     for point in points:
-        point["label"] = short(point["codec"]) if point["codec"] in best else ""
-        point["group"] = "best at its speed" if point["codec"] in best else "another is better and faster"
+        point["label"] = short(point["codec"]) if point["codec"] in labelled else ""
+        point["group"] = FRONT if point["codec"] in best else BEHIND
     machine = report.facts.get("machine", {}).get("cpu", "one machine")
-    return _finished(
+    return finished(
         f"speed-{direction}",
         f"Ratio against {direction[:-1]}ing speed",
         f"Scatter chart of {len(points)} codecs: total ratio against {direction[:-1]}ing speed in MB/s on "
-        f"{machine}, one thread. On the frontier: {', '.join(sorted(best))}.",
-        _scatter(points, f"{direction} speed, MB/s of raw data (logarithmic)"),
+        f"{machine}, one thread. On the frontier: {', '.join(best)}.",
+        _scatter(points, f"{direction} MB/s, logarithmic"),
+        best=tuple(best),
     )
 
 
-def frontier(points: Sequence[Row]) -> set[str]:
-    """The codecs that no other beats in both ratio and speed (the Pareto front)."""
-    best, top = set(), -math.inf
+def frontier(points: Sequence[Row]) -> list[str]:
+    """The codecs that no other beats in both ratio and speed (the Pareto front), the fastest first."""
+    best: list[str] = []
+    top = -math.inf
     for point in sorted(points, key=lambda point: (-point["speed"], -point["ratio"])):
         if point["ratio"] > top:
-            best.add(point["codec"])
+            best.append(point["codec"])
             top = point["ratio"]
     return best
 
 
+def _without_collisions(points: Sequence[Row]) -> set[str]:
+    """The codecs whose labels, left of and above their points, do not run into one placed before."""
+    speeds, ratios = [math.log(p["speed"]) for p in points], [p["ratio"] for p in points]
+    across = WIDTH / (max(speeds) - min(speeds) + 2)
+    down = HEIGHT / (max(ratios) - min(ratios) + 0.1)
+    placed: list[tuple[float, float, float]] = []
+    kept = set()
+    for point in sorted(points, key=lambda point: (-point["ratio"], point["codec"])):
+        right, y = across * math.log(point["speed"]), -down * point["ratio"]
+        left = right - LETTER * len(short(point["codec"]))
+        if all(right < x0 or left > x1 or abs(y - y0) > LINE for x0, x1, y0 in placed):
+            placed.append((left, right, y))
+            kept.add(point["codec"])
+    return kept
+
+
 def _scatter(points: Sequence[Row], x_title: str) -> Any:  # noqa: ANN401
-    alt = _altair()
+    alt = altair()
     base = alt.Chart(alt.Data(values=points)).encode(
-        x=alt.X("speed:Q", title=x_title, scale=alt.Scale(type="log", padding=24)),
+        x=alt.X(
+            "speed:Q",
+            title=x_title,
+            scale=alt.Scale(type="log", padding=24, nice=False),
+            axis=alt.Axis(labelOverlap="greedy", labelSeparation=8, tickCount=5),
+        ),
         y=alt.Y("ratio:Q", title=RATIO, scale=alt.Scale(zero=False, padding=16)),
     )
-    chosen = alt.datum.label != ""
-    groups = alt.Scale(
-        domain=["best at its speed", "another is better and faster"], range=[COLOURS[0], BACKDROP]
-    )
+    chosen = alt.datum.group == FRONT
+    groups = alt.Scale(domain=[FRONT, BEHIND], range=[COLOURS[0], BACKDROP])
     line = base.transform_filter(chosen).mark_line(
         color=COLOURS[0], interpolate="step-before", strokeDash=[4, 4], strokeWidth=1.5
     )
@@ -137,7 +169,7 @@ def _scatter(points: Sequence[Row], x_title: str) -> Any:  # noqa: ANN401
         ],
     )
     labels = (
-        base.transform_filter(chosen)
+        base.transform_filter(alt.datum.label != "")
         .mark_text(align="right", dx=-8, dy=-7, fontSize=11, aria=False)
         .encode(text="label:N")
     )
@@ -152,7 +184,9 @@ def lines(
     Only paired breakdowns, whose columns hold the same tensors, get connecting lines. None where there is
     nothing to compare.
     """
-    found = next((b for key in candidates if (b := report.board.breakdowns.get(key)) and len(b.groups) > 1), None)
+    found = next(
+        (b for key in candidates if (b := report.board.breakdowns.get(key)) and len(b.groups) > 1), None
+    )
     if not found:
         return None
     rows = [row for row in report.board.rows if row["rank"] and row["codec"] != BASELINE]
@@ -168,7 +202,7 @@ def lines(
     paired = found.groups[0].key.startswith("paired")
     drawing = _lines(values, [group.heading for group in found.groups], named, x_title, connected=paired)
     text = f"{title}: total ratio of {len(rows)} codecs over {', '.join(g.heading for g in found.groups)}."
-    return _finished(name, title, f"{text} Named: {', '.join(named)}.", drawing), found
+    return finished(name, title, f"{text} Named: {', '.join(named)}.", drawing), found
 
 
 def _named(rows: Sequence[Row], found: Breakdown) -> list[str]:
@@ -186,12 +220,13 @@ def _named(rows: Sequence[Row], found: Breakdown) -> list[str]:
 def _lines(
     values: Sequence[Row], order: Sequence[str], named: Sequence[str], x_title: str, *, connected: bool
 ) -> Any:  # noqa: ANN401
-    alt = _altair()
+    alt = altair()
     wide = max(v["ratio"] for v in values) > 8 * min(v["ratio"] for v in values)
-    y_title = f"{RATIO} (logarithmic)" if wide else RATIO
+    y_title = f"{RATIO}, logarithmic" if wide else RATIO
+    scale = alt.Scale(type="log", nice=False, padding=12) if wide else alt.Scale(zero=False)
     base = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X("x:O", sort=list(order), title=x_title, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-        y=alt.Y("ratio:Q", title=y_title, scale=alt.Scale(type="log" if wide else "linear", zero=False)),
+        y=alt.Y("ratio:Q", title=y_title, scale=scale),
         tooltip=[
             alt.Tooltip("codec:N"),
             alt.Tooltip("x:O", title=x_title),
@@ -207,10 +242,10 @@ def _lines(
     pale = {"color": BACKDROP, "opacity": 0.35}
     if connected:
         rest = base.mark_line(**pale, strokeWidth=1).encode(detail="codec:N")
-        layers = (rest, bright.mark_line(strokeWidth=2.5).add_params(pick), bright.mark_circle(size=70))
+        layers = [rest, bright.mark_line(strokeWidth=2.5).add_params(pick), bright.mark_circle(size=70)]
     else:
         rest = base.mark_tick(**pale, thickness=1.5)
-        layers = (rest, bright.mark_circle(size=80).add_params(pick))
+        layers = [rest, bright.mark_circle(size=80).add_params(pick)]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
 
@@ -239,17 +274,19 @@ def hardware(report: Report) -> list[Chart]:
 
 def costs(unit: str) -> bool:
     """Whether a figure in this unit is an area or an energy."""
-    return any(unit.lower().startswith(start) for start in ("ge", "kge", "um2", "µm²", "mm2", "pj", "fj", "nj", "mw"))
+    return any(
+        unit.lower().startswith(start) for start in ("ge", "kge", "um2", "µm²", "mm2", "pj", "fj", "nj", "mw")
+    )
 
 
 def _cost_chart(name: str, unit: str, points: Sequence[Row]) -> Chart:
-    alt = _altair()
+    alt = altair()
     title = f"Ratio against {name.replace('_', ' ')}"
     positive = all(point["cost"] and point["cost"] > 0 for point in points)
     base = alt.Chart(alt.Data(values=points)).encode(
         x=alt.X(
             "cost:Q",
-            title=f"{name.replace('_', ' ')}, {unit}" + (" (logarithmic)" if positive else ""),
+            title=f"{name.replace('_', ' ')}, {unit}" + (", logarithmic" if positive else ""),
             scale=alt.Scale(type="log" if positive else "linear", padding=40),
         ),
         y=alt.Y("ratio:Q", title=RATIO, scale=alt.Scale(zero=False, padding=24)),
@@ -267,4 +304,4 @@ def _cost_chart(name: str, unit: str, points: Sequence[Row]) -> Chart:
     labels = base.mark_text(align="left", dx=9, fontSize=11, aria=False).encode(text="label:N")
     text = f"{title}, {unit}: " + "; ".join(f"{p['codec']} {p['cost']:g}, {p['ratio']:.3f}" for p in points)
     drawing = alt.layer(dots, labels).properties(width=WIDTH, height=HEIGHT)
-    return _finished(f"hardware-{name.replace('_', '-')}", title, text, drawing)
+    return finished(f"hardware-{name.replace('_', '-')}", title, text, drawing)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from suite.breakdowns import PRECISIONS
-from suite.site.charts import DIGITS, Chart, _altair, _finished
+from suite.site.charts import DIGITS, Chart, altair, finished
 from suite.site.payload import level_name, rounded
 from suite.site.report import Report
 from tracegen.corpus import ROLES
@@ -16,7 +16,7 @@ KEYS = ("trace", "role", "precision", "sparsity", "pruning", "codec", "raw_bits"
 
 
 def heatmap(report: Report) -> Chart | None:
-    """Each codec's total ratio as a share of the column's best; None where there are fewer than two columns."""
+    """Each codec's total ratio as a share of the column's best; None where fewer than two columns are."""
     ranked = [row["codec"] for row in report.board.rows if row["rank"]]
     columns = _columns(report, set(ranked))
     if len(columns) < 2 or not ranked:
@@ -39,7 +39,13 @@ def heatmap(report: Report) -> Chart | None:
         f"Heat map of {len(ranked)} codecs by {len(columns)} cells of role, precision and pruning: how near "
         "each codec's total ratio comes to the best of the column."
     )
-    return _finished("heatmap", "Who wins where", text, _draw(values, ranked, roles), fluid=False)
+    return finished(
+        "heatmap",
+        "Share of the best ratio, by role, precision and pruning",
+        text,
+        _draw(values, ranked, roles),
+        fluid=False,
+    )
 
 
 def _columns(report: Report, ranked: set[str]) -> dict[tuple[str, str], dict[str, float]]:
@@ -69,14 +75,16 @@ def _place(known: tuple[str, ...], value: str) -> int:
 
 def _draw(values: list[dict[str, Any]], codecs: list[str], roles: list[str]) -> Any:  # noqa: ANN401
     """One panel for each role, side by side; names of codecs at the first."""
-    alt = _altair()
+    alt = altair()
     panels = []
     for role in roles:
         mine = [value for value in values if value["role"] == role]
         order = list(dict.fromkeys(value["cell"] for value in mine))
         axis = alt.Axis(labelLimit=320) if role == roles[0] else None
         panels.append(
-            alt.Chart(alt.Data(values=mine), title=alt.Title(role, fontSize=13, anchor="start"))
+            alt.Chart(
+                alt.Data(values=mine), title=alt.Title(role, fontSize=13, anchor="start", frame="group")
+            )
             .mark_rect(aria=False)
             .encode(
                 x=alt.X("cell:N", sort=order, title=None, axis=alt.Axis(labelAngle=-90, labelLimit=220)),
@@ -85,7 +93,11 @@ def _draw(values: list[dict[str, Any]], codecs: list[str], roles: list[str]) -> 
                     "share:Q",
                     scale=alt.Scale(scheme="viridis", domain=[0.4, 1], clamp=True),
                     legend=alt.Legend(
-                        title="share of the column's best ratio", format=".0%", orient="top", gradientLength=220
+                        title="share of the column's best ratio",
+                        format=".0%",
+                        orient="top",
+                        gradientLength=220,
+                        titleLimit=400,
                     ),
                 ),
                 tooltip=[

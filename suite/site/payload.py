@@ -16,12 +16,14 @@ from typing import Any
 
 import polars as pl
 
+from suite.breakdowns import PRECISIONS, SPLIT_ORDER
 from suite.site.report import Report
-from tracegen.corpus import pruning_name
+from tracegen.corpus import DTYPES, PHASES, ROLES, pruning_name
 
 DIMENSIONS = ("role", "precision", "pruning", "model", "phase", "tensor_kind", "split", "layer", "dtype")
 """What traces can be filtered by: stored as a list of names and one index into it for each trace."""
 
+ORDERS = {"role": ROLES, "precision": PRECISIONS, "phase": PHASES, "split": SPLIT_ORDER, "dtype": DTYPES}
 CELL_COLUMNS = ("coded_bits", "state_bits", "effective_bits_32", "effective_bits_64", "mse", "max_error")
 TIMED = {"encode_ns": "encode_s", "decode_ns": "decode_s"}
 TIME_DIGITS = 4
@@ -86,9 +88,22 @@ def _traces(traces: pl.DataFrame) -> dict[str, Any]:
     }
     for name in DIMENSIONS:
         values = [value or "" for value in traces[name]]
-        names = sorted(set(values))
+        names = sorted(set(values), key=lambda value: _place(name, value))
         columns[name] = {"names": names, "of": [names.index(value) for value in values]}
     return columns
+
+
+def _place(dimension: str, value: str) -> tuple[int, str, float, str]:
+    """Where a name stands among its dimension's: known ones in their order, prunings by method and level."""
+    known = ORDERS.get(dimension, ())
+    method, _, level = value.rpartition("s")
+    is_level = dimension == "pruning" and level.replace(".", "", 1).isdigit()
+    return (
+        known.index(value) if value in known else len(known),
+        method if is_level else value,
+        float(level) if is_level else 0.0,
+        value,
+    )
 
 
 def _codecs(report: Report) -> dict[str, list[Any]]:

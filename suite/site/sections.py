@@ -1,6 +1,6 @@
 """The sections of a report's page, in order: `SECTIONS` is the one place to add another.
 
-A section is a function of the report that returns a `Block`, or None where the records have nothing for it.
+A section is a `Block`, or a function of the report that returns one, or None where the records have nothing.
 Its tables are `suite.tables.Section`s and its charts `suite.site.charts.Chart`s; the page makes tables
 sortable, links the cells of the column `codec`, and draws the charts.
 """
@@ -41,15 +41,28 @@ class Block:
     """A shorter title for the page's menu."""
 
 
-def board(report: Report) -> Block:
-    """The leaderboard that the reader can filter and sort."""
-    lead = (
+BOARD = Block(
+    "board",
+    "Leaderboard",
+    (
         "Ratio = raw bits / coded bits, with everything needed to decode counted. Choose traces and codecs: "
         "ratios and ranks are computed anew over what you chose, and the address keeps your choice. "
-        "The geometric mean is over traces, the total over bytes. Efficiency = zero-aware order-0 entropy / "
+        "The total is over bytes, the geometric mean over traces. Efficiency = zero-aware order-0 entropy / "
         "achieved size; it is no limit, adaptive codecs pass it.",
-    )
-    return Block("board", "Leaderboard", lead, widget="board.html")
+    ),
+    widget="board.html",
+)
+"""The leaderboard that the reader can filter and sort."""
+
+TRACES = Block(
+    "traces",
+    "Traces",
+    ("What was measured. Each trace has a page with every codec's size and speed on it.",),
+    widget="traces.html",
+)
+
+ABOUT = Block("about", "About this report", widget="about.html", menu="Cite")
+"""Digests, machine, versions, and how to cite."""
 
 
 def speed(report: Report) -> Block | None:
@@ -75,7 +88,9 @@ def pruning(report: Report) -> Block | None:
 def precision(report: Report) -> Block | None:
     """Ratio by number format."""
     candidates = ("paired_precision", "precision", "dtype")
-    return _lines(report, "precision", "What the number format does", "number format", candidates, "Precision")
+    return _lines(
+        report, "precision", "What the number format does", "number format", candidates, "Precision"
+    )
 
 
 def phase(report: Report) -> Block | None:
@@ -87,7 +102,7 @@ def phase(report: Report) -> Block | None:
 def _lines(
     report: Report, name: str, title: str, x_title: str, candidates: tuple[str, ...], menu: str
 ) -> Block | None:
-    drawn = charts.lines(report, name, title, x_title, candidates)
+    drawn = charts.lines(report, name, f"Total ratio by {x_title}", x_title, candidates)
     if not drawn:
         return None
     chart, breakdown = drawn
@@ -136,8 +151,9 @@ def heat(report: Report) -> Block | None:
     """Every codec on every cell of the design."""
     chart = heatmap(report)
     lead = (
-        "Each column is one cell of role × precision × pruning, each row a codec, best overall first. Bright: at or near the best "
-        "ratio of that column; dark: 40 % of it or less. Point at a field for its ratio.",
+        "Each column is one cell of role × precision × pruning, each row a codec, best overall first. "
+        "Bright: at or near the best ratio of that column; dark: 40 % of it or less. Point at "
+        "a field for its ratio.",
     )
     return Block("heatmap", "Who wins where", lead, (chart,), menu="Heat map") if chart else None
 
@@ -149,26 +165,16 @@ def every_table(report: Report) -> Block:
     return Block("tables", "All tables", lead, tables=document.sections, folded=True, menu="Tables")
 
 
-def traces(report: Report) -> Block:
-    """The list of traces; each has a page of its own."""
-    lead = ("What was measured. Each trace has a page with every codec's size and speed on it.",)
-    return Block("traces", "Traces", lead, widget="traces.html")
-
-
-def about(report: Report) -> Block:
-    """Digest, machine, versions, and how to cite."""
-    return Block("about", "About this report", widget="about.html", menu="Cite")
-
-
-SECTIONS: tuple[Callable[[Report], Block | None], ...] = (
-    *(board, speed, pruning, precision, phase, hardware, heat),
-    *(every_table, traces, about),
+SECTIONS: tuple[Block | Callable[[Report], Block | None], ...] = (
+    *(BOARD, speed, pruning, precision, phase, hardware, heat),
+    *(every_table, TRACES, ABOUT),
 )
 
 
 def blocks(report: Report) -> list[Block]:
     """The sections that the records have something for."""
-    return [block for make in SECTIONS if (block := make(report))]
+    made = (section if isinstance(section, Block) else section(report) for section in SECTIONS)
+    return [block for block in made if block]
 
 
 def highlights(report: Report) -> list[Row]:

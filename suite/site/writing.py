@@ -19,6 +19,7 @@ from suite.site.charts import Chart
 from suite.site.payload import DIMENSIONS, pack, records
 from suite.site.report import Report, load
 from suite.site.sections import Block, blocks, highlights
+from tracegen.corpus import ROLES
 
 PAGE_FILE = "index.html"
 CHARTS_FOLDER = "charts"
@@ -26,10 +27,11 @@ PNG_SCALE = 2.0
 STYLES = ("style.css",)
 SCRIPTS = ("data.js", "table.js", "board.js", "details.js", "charts.js", "main.js")
 TEXT_COLUMNS = LEFT_ALIGNED | {"figure", "unit", "origin", "source"}
+WRAPPED_COLUMNS = frozenset({"reason", "source"})
 
 
 def write_site(folder: Path, *, png: bool = True) -> Path:
-    """Write `index.html` and `charts/*.svg`, with `png` also `charts/*.png`, into a run's folder; its page's path.
+    """Write `index.html`, `charts/*.svg` and, with `png`, `charts/*.png` into a run's folder; its path.
 
     The bytes depend on the folder's records and run.json alone. Charts of an earlier writing that are no
     longer drawn are removed. Raises RunError, FileNotFoundError or ValueError where the folder holds no run.
@@ -57,7 +59,7 @@ def page(report: Report, found: Sequence[Block]) -> str:
         blocks=found,
         highlights=highlights(report),
         dimensions=DIMENSIONS,
-        judged="test" if "test" in report.board.splits else "",
+        roles=[role for role in ROLES if role in set(report.table["role"])],
         style=Markup(_assets(STYLES)),  # noqa: S704 - our own files
         script=Markup(_assets(SCRIPTS)),  # noqa: S704
         vega=Markup(_vega()) if drawn else "",  # noqa: S704
@@ -91,6 +93,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["codec_link"] = lambda spec: f"#codec={quote(str(spec), safe='')}"
     environment.filters["is_text"] = lambda title: title in TEXT_COLUMNS
+    environment.filters["is_wrapped"] = lambda title: title in WRAPPED_COLUMNS
     return environment
 
 
@@ -116,8 +119,18 @@ def _vega() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script."""
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle(vl_version=_vl_version())
+    bundle: str = vl_convert.javascript_bundle(vl_version=_vl_version())  # type: ignore[call-arg] # its stub
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _fixed_ids(svg: str) -> str:
+    """Vega counts clips and gradients through a whole process: here they are counted in each picture."""
+    numbers: dict[str, str] = {}
+    return re.sub(
+        r'(\bid="|url\(#|href="#)((?:clip|gradient_?)\d+)\b',
+        lambda found: found[1] + numbers.setdefault(found[2], f"part{len(numbers)}"),
+        svg,
+    )
 
 
 def _write_charts(folder: Path, drawn: Sequence[Chart], *, png: bool) -> None:
@@ -127,8 +140,8 @@ def _write_charts(folder: Path, drawn: Sequence[Chart], *, png: bool) -> None:
     for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
         old.unlink()
     for chart in drawn:
-        options = {"vl_version": _vl_version(), "config": charts.theme(dark=False)}
-        svg = vl_convert.vegalite_to_svg(chart.spec, **options)
+        config = charts.theme(dark=False)
+        svg = _fixed_ids(vl_convert.vegalite_to_svg(chart.spec, vl_version=_vl_version(), config=config))
         (folder / f"{chart.name}.svg").write_text(svg, encoding="utf-8", newline="\n")
         if png:
             picture = vl_convert.svg_to_png(svg, scale=PNG_SCALE)

@@ -66,17 +66,17 @@ function boardColumns() {
   return [
     column("rank", "rank", asText, { ascending: true }),
     { title: "codec", key: (row) => row.codec, link: "codec" },
-    column("total ratio", "ratio", asRatio, { share: (row) => row.ratio / Math.max(...shownRows.map((r) => r.ratio)) }),
+    column("total ratio", "ratio", asRatio, { share: (row) => saved(row.ratio), hint: "the bar is the share of bits saved, 1 - 1 / ratio" }),
     column("geometric mean", "geomean", asRatio),
     column("bits / value", "perValue", asRatio, { ascending: true }),
     column("efficiency", "efficiency", asRatio, { hint: "zero-aware order-0 entropy / achieved size" }),
     ...(timed ? [column("encode MB/s", "encode", asRate), column("decode MB/s", "decode", asRate)] : []),
     ...(hardware ? [column("effective, 32 B", "effective32", asRatio, { hint: "ratio at the memory's 32-byte granule" })] : []),
-    { title: "kind", key: (row) => row.kind },
     { title: "traces", key: (row) => row.covered, number: true },
   ];
 }
 
+const saved = (ratio) => Math.max(0, 1 - 1 / ratio);
 let board;
 
 function drawBoard() {
@@ -85,7 +85,7 @@ function drawBoard() {
   board.show(shownRows);
   const bits = sum(chosen.map((trace) => traces.raw_bits[trace]));
   const unranked = shownRows.filter((row) => row.unranked).length;
-  const aside = form.elements.lossless.value === "no" ? "; lossy codecs are never ranked" : unranked ? `; ${unranked} without a rank lack some of them` : "";
+  const aside = form.elements.lossless.value === "no" ? "; lossy codecs are never ranked" : unranked ? `; ${unranked} without a rank, not measured on all of these` : "";
   document.getElementById("board-status").textContent = chosen.length
     ? `${shownRows.length} of ${codecs.codec.length} codecs over ${chosen.length} of ${traces.name.length} traces, ${asMib(bits)}${aside}.`
     : "No trace has all of these properties: set one of the filters back to 'all'.";
@@ -96,7 +96,7 @@ function drawBoard() {
 
 function startBoard() {
   fillFilters();
-  board = new Grid(document.getElementById("board-table"), boardColumns());
+  board = new Grid(document.getElementById("board-table"), boardColumns(), { limit: 20 });
   const changed = () => {
     drawBoard();
     const query = new URLSearchParams(getFilters()).toString();

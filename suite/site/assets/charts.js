@@ -6,6 +6,14 @@ const isDark = () => {
   return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
+// Labels inside a narrow chart would hide its points; the names stand below it or in the tooltips.
+function adaptToPhone(spec) {
+  if (spec.height) spec.height = 320;
+  if (spec.layer) spec.layer = spec.layer.filter((layer) => layer.mark.type !== "text");
+  const names = spec.hconcat?.[0].encoding.y.axis;
+  if (names) names.labelLimit = 130;
+}
+
 async function drawChart(holder) {
   const { spec, fluid } = data.charts[holder.dataset.chart];
   const config = structuredClone(isDark() ? themes.dark : themes.light);
@@ -14,8 +22,8 @@ async function drawChart(holder) {
   const drawn = structuredClone(spec);
   if (fluid) {
     Object.assign(drawn, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
-    if (narrow) drawn.height = 320;
   }
+  if (narrow) adaptToPhone(drawn);
   const options = {
     config, renderer: "svg", tooltip: { theme: isDark() ? "dark" : "light" },
     actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: holder.dataset.chart,

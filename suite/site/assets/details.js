@@ -28,10 +28,9 @@ function ratiosBy(codec, dimension, title, chosen) {
     return found ? [{ name, ratio: found.ratio, traces: found.covered, place: placeAmong(codec, mine, found) }] : [];
   });
   if (rows.length < 2) return null;
-  const most = Math.max(...rows.map((row) => row.ratio));
   const columns = [
     { title, key: (row) => row.name },
-    column("total ratio", "ratio", asRatio, { share: (row) => row.ratio / most }),
+    column("total ratio", "ratio", asRatio, { share: (row) => saved(row.ratio) }),
     column("rank", "place", asText, { ascending: true }),
     column("traces", "traces", asText),
   ];
