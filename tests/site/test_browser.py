@@ -187,6 +187,19 @@ def test_lossy_codecs_stand_apart_and_unranked(visit, small):
     assert "never ranked" in page.locator("#board-status").inner_text()
 
 
+def test_hardware_has_effective_ratios_in_place_of_speeds(visit, current):
+    page = visit(current)
+    page.locator("#filters select[name=kind]").select_option("hardware")
+    board = leaderboard.build(results.read(current))
+    rows = [row for row in board.rows if row["kind"] == "hardware"]
+    assert column(page, "#board-table", "rank") == [str(row["rank"]) for row in rows]
+    for granule in (32, 64):
+        shown = column(page, "#board-table", f"effective, {granule} B")
+        assert shown == [f"{row[f'effective_ratio_{granule}']:.3f}" for row in rows]
+    page.locator("#filters select[name=kind]").select_option("")
+    assert len(column(page, "#board-table", "encode MB/s")) == 20
+
+
 def test_a_choice_without_traces_says_so(visit, small):
     page = visit(small, "#board?role=activations&precision=int8")
     assert "No trace has all of these" in page.locator("#board-status").inner_text()

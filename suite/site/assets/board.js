@@ -3,7 +3,6 @@
 const DIMENSIONS = ["role", "precision", "pruning", "model", "phase", "tensor_kind", "split"];
 const DEFAULTS = { split: traces.split.names.includes("test") ? "test" : "", lossless: "yes" };
 const form = document.getElementById("filters");
-let shownRows = [];
 
 function fillFilters() {
   for (const name of DIMENSIONS) {
@@ -60,9 +59,10 @@ function rank(rows, lossless) {
 
 const column = (title, key, text, more = {}) => ({ title, key: (row) => row[key], text: (row) => text(row[key]), number: true, ...more });
 
-function boardColumns() {
+// Hardware models have effective ratios in place of speeds.
+function boardColumns(hardware) {
   const timed = BASELINE !== undefined && codecs.codec.some((_, n) => cells.decode_ns[n]);
-  const hardware = codecs.kind.includes("hardware");
+  const granule = (bytes) => column(`effective, ${bytes} B`, `effective${bytes}`, asRatio, { hint: `ratio at the memory's ${bytes}-byte granule` });
   return [
     column("rank", "rank", asText, { ascending: true }),
     { title: "codec", key: (row) => row.codec, link: "codec" },
@@ -70,8 +70,8 @@ function boardColumns() {
     column("geometric mean", "geomean", asRatio),
     column("bits / value", "perValue", asRatio, { ascending: true }),
     column("efficiency", "efficiency", asRatio, { hint: "zero-aware order-0 entropy / achieved size" }),
-    ...(timed ? [column("encode MB/s", "encode", asRate), column("decode MB/s", "decode", asRate)] : []),
-    ...(hardware ? [column("effective, 32 B", "effective32", asRatio, { hint: "ratio at the memory's 32-byte granule" })] : []),
+    ...(timed && !hardware ? [column("encode MB/s", "encode", asRate), column("decode MB/s", "decode", asRate)] : []),
+    ...(hardware ? [granule(32), granule(64)] : []),
     { title: "traces", key: (row) => row.covered, number: true },
   ];
 }
@@ -81,7 +81,13 @@ let board;
 
 function drawBoard() {
   const chosen = chosenTraces();
-  shownRows = chosen.length ? boardRows(chosen) : [];
+  const shownRows = chosen.length ? boardRows(chosen) : [];
+  const hardware = form.elements.kind.value === "hardware";
+  if (board?.hardware !== hardware) {
+    board?.more.remove();
+    board = new Grid(document.getElementById("board-table"), boardColumns(hardware), { limit: 20 });
+    board.hardware = hardware;
+  }
   board.show(shownRows);
   const bits = sum(chosen.map((trace) => traces.raw_bits[trace]));
   const unranked = shownRows.filter((row) => row.unranked).length;
@@ -96,7 +102,6 @@ function drawBoard() {
 
 function startBoard() {
   fillFilters();
-  board = new Grid(document.getElementById("board-table"), boardColumns(), { limit: 20 });
   const changed = () => {
     drawBoard();
     const query = new URLSearchParams(getFilters()).toString();

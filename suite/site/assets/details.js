@@ -22,15 +22,15 @@ const heading = (eyebrow, name) => [
 // One table of ratios for each dimension that tells traces apart.
 function ratiosBy(codec, dimension, title, chosen) {
   const names = traces[dimension].names.filter(Boolean);
-  const rows = names.flatMap((name) => {
+  const rows = names.flatMap((name, order) => {
     const mine = chosen.filter((trace) => traitOf(dimension, trace) === name);
     const found = mine.length ? totals(codec, mine) : null;
-    return found ? [{ name, ratio: found.ratio, traces: found.covered, place: placeAmong(codec, mine, found) }] : [];
+    return found ? [{ name, order, ratio: found.ratio, traces: found.covered, place: placeAmong(codec, mine, found) }] : [];
   });
   if (rows.length < 2) return null;
   const columns = [
-    { title, key: (row) => row.name },
-    column("total ratio", "ratio", asRatio, { share: (row) => saved(row.ratio) }),
+    { title, key: (row) => row.order, text: (row) => row.name },
+    column("ratio", "ratio", asRatio, { share: (row) => saved(row.ratio) }),
     column("rank", "place", asText, { ascending: true }),
     column("traces", "traces", asText),
   ];
