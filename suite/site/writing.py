@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 import json
 import re
@@ -115,6 +116,7 @@ def _vl_version() -> str:
     return ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
+@functools.cache
 def _vega() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script."""
     import vl_convert

@@ -16,7 +16,7 @@ const tags = (words) => make("ul", { class: "tags" }, ...words.filter(Boolean).m
 const heading = (eyebrow, name) => [
   make("p", {}, make("a", { href: "#board" }, "← The whole report")),
   make("p", { class: "eyebrow" }, eyebrow),
-  make("h1", {}, name),
+  make("h1", {}, ...breakable(name)),
 ];
 
 // One table of ratios for each dimension that tells traces apart.

@@ -9,7 +9,9 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const linkTo = (kind, name) => make("a", { href: `#${kind}=${encodeURIComponent(name)}` }, name);
+// A long name may be broken behind what separates its parts.
+const breakable = (name) => name.split(/(?<=[:/|=@_])/).flatMap((part, n) => (n ? [make("wbr"), part] : [part]));
+const linkTo = (kind, name) => make("a", { href: `#${kind}=${encodeURIComponent(name)}` }, ...breakable(name));
 
 // What a cell of a table that came with the page sorts by: its number, or its text.
 function sortKey(cell) {
