@@ -3,7 +3,19 @@
 `get_model("hw/bdi:line_bytes=64")` makes a model; `names()` lists them.
 """
 
-from hwmodels.base import Figure, HardwareModel, LineSizes
+from hwmodels.base import HardwareModel
+from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.registry import PREFIX, default_specs, get_model, names
+from hwmodels.sizes import LineSizes
 
-__all__ = ["PREFIX", "Figure", "HardwareModel", "LineSizes", "default_specs", "get_model", "names"]
+__all__ = [
+    "PREFIX",
+    "Circuit",
+    "Figure",
+    "HardwareModel",
+    "LineSizes",
+    "circuit_figures",
+    "default_specs",
+    "get_model",
+    "names",
+]

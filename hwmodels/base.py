@@ -1,75 +1,39 @@
 """The contract of a hardware model: a block codec plus a micro-architecture.
 
 The codec owns the bits of a line. The model adds what a circuit needs: line size, metadata, bypass rule,
-latency, throughput, and later gates and energy. Every figure says where it is from.
+latency, throughput, gates and energy. Every figure says where it is from.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodels import layouts
+from hwmodels.figures import Figure
+from hwmodels.sizes import LineSizes
 from tensorcodecs.arrays import raw_bytes
-from tensorcodecs.base import BlockCodec
+from tensorcodecs.base import BlockCodec, one_of
+from tensorcodecs.lines import LINE_BYTES
+from tensorcodecs.registry import format_settings
 
 Array = npt.NDArray[Any]
-Origin = Literal["published", "synthesised", "modelled", "estimate"]
 
-FIGURES = (
-    "compress_latency_cycles",
-    "decompress_latency_cycles",
-    "compress_bytes_per_cycle",
-    "decompress_bytes_per_cycle",
-)
-"""The figures that every model gives."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A hardware figure with its origin; one without a source is an `estimate`."""
-
-    value: float
-    unit: str
-    origin: Origin
-    source: str
-
-
-@dataclass(frozen=True)
-class LineSizes:
-    """What the lines of one array occupy after the model's bypass rule.
-
-    payload_bits: int32[n_lines], bits in the line's own slot; 0 where the metadata alone tells the line.
-    metadata_bits: bits per line kept beside the data.
-    line_bytes: uncompressed bytes of a line.
-    """
-
-    payload_bits: npt.NDArray[np.int32]
-    metadata_bits: int
-    line_bytes: int
-
-    @property
-    def coded_bits(self) -> int:
-        """All bits stored: payload and metadata."""
-        return int(self.payload_bits.sum(dtype=np.int64)) + self.metadata_bits * len(self.payload_bits)
-
-    def effective_bits(self, granule_bytes: int) -> int:
-        """All bits moved: each line's payload rounded up to the memory's access granule, and metadata.
-
-        A line decodes alone, so no two lines share a granule.
-        """
-        granule_bits = 8 * granule_bytes
-        granules = -(-self.payload_bits.astype(np.int64) // granule_bits)
-        return int(granules.sum()) * granule_bits + self.metadata_bits * len(self.payload_bits)
+GRANULE_BYTES = 32
+"""The smallest granule that a line's metadata counts in."""
 
 
 class HardwareModel(ABC):
-    """A compressor circuit on a memory's path. Subclasses are one file each."""
+    """A compressor circuit on a memory's path. Subclasses are one file each.
+
+    A line's metadata tells its state: nothing is stored (all zeros), how many 32-B granules to fetch, or
+    raw. So a line never takes more than its raw bytes and the metadata.
+    """
 
     name: ClassVar[str]
     """Name in specs, with the prefix `hw/`."""
@@ -77,49 +41,90 @@ class HardwareModel(ABC):
     source: ClassVar[str]
     revision: ClassVar[str]
     """Part of a result's key: raise it when sizes or cycles change."""
+    random_access: ClassVar[bool] = True
+    """Whether a line decodes alone; otherwise blocks follow without gaps and are read from the first on."""
 
     codec: BlockCodec
     metadata_bits: int
+    """Per line, beside the data."""
     figures: Mapping[str, Figure]
+    """Keys: `figures.FIGURES`."""
 
-    def __init__(self, line_bytes: int = 64) -> None:
-        """Subclasses set `codec`, `metadata_bits` and `figures`; ValueError for a line size they lack."""
-        self.line_bytes = line_bytes
+    def __init__(self, line_bytes: int = 64, layout: str = layouts.STORED) -> None:
+        """Subclasses set `codec` and `figures`; ValueError for a line size or layout they lack."""
+        self.line_bytes = one_of("line_bytes", line_bytes, LINE_BYTES)
+        self.layout = layouts.checked(layout)
+        self.metadata_bits = math.ceil(math.log2(line_bytes // GRANULE_BYTES + 2))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The line size, and what differs from the default; subclasses add theirs."""
+        layout = {} if self.layout == layouts.STORED else {"layout": self.layout}
+        return {"line_bytes": self.line_bytes, **layout}
 
     @property
     def spec(self) -> str:
         """The one spelling of this model with its settings."""
-        return f"{self.name}:line_bytes={self.line_bytes}"
+        return format_settings(self.name, self.settings)
 
     @property
     def version(self) -> str:
         """Version of the model and of the codec that owns its bits."""
         return f"{self.revision}+{self.codec.name}-{self.codec.version}"
 
-    @abstractmethod
     def payload_bits(self, array: Array) -> npt.NDArray[np.int32]:
-        """Bits of every line in its slot, int32[n_lines], after the bypass rule: never above the line."""
+        """Bits of every line in its slot, int32[n_lines], after the bypass rule: never above the line.
+
+        `array` is laid out already. Here: nothing for a line of zeros, the raw line where that is shorter.
+        """
+        bits = np.minimum(self.codec.block_bits(array), np.int32(8 * self.line_bytes), dtype=np.int32)
+        bits[~_has_bits(array, self.line_bytes)] = 0
+        return bits
+
+    def shared_bits(self, array: Array) -> int:  # noqa: ARG002 - for those that have some
+        """Bits per array beside its lines, such as a table of its own."""
+        return 0
 
     def sizes(self, array: Array) -> LineSizes:
         """Exact sizes of the array's lines; the last one is padded with zeros to a whole line."""
-        return LineSizes(self.payload_bits(array), self.metadata_bits, self.line_bytes)
+        array = layouts.laid_out(array, self.layout)
+        return LineSizes(
+            self.payload_bits(array),
+            self.metadata_bits,
+            self.line_bytes,
+            self.shared_bits(array),
+            self.random_access,
+        )
 
     def encode(self, array: Array) -> Any:  # noqa: ANN401 - whatever buffer the codec makes
         """The codec's frame: the bits that the circuit would store, for the round-trip check."""
-        return self.codec.encode(array)
+        return layouts.mark(array, self.layout) + self.codec.encode(layouts.laid_out(array, self.layout))
 
     def decode(self, data: Any, out: Array | None = None) -> Array:  # noqa: ANN401 - likewise
         """Decode a frame made by `encode`."""
-        return raw_bytes(self.codec.decode(data, out))
+        if self.layout == layouts.STORED:
+            return raw_bytes(self.codec.decode(data, out))
+        return layouts.unmark(data, self.codec.decode)
 
     def warm_up(self) -> None:
         """Compile every kernel of the codec."""
         self.codec.warm_up()
 
-    def decompress_cycles(self, raw_bytes: int) -> float:
-        """Cycles to decompress `raw_bytes` bytes: the first line's latency, then one line after another."""
-        lines = math.ceil(raw_bytes / self.line_bytes)
+    def decompress_cycles(self, array: Array) -> float:
+        """Cycles to decompress `array`: the first line's latency, then one line after another."""
+        lines = math.ceil(array.nbytes / self.line_bytes)
         if lines == 0:
             return 0.0
         per_line = self.line_bytes / self.figures["decompress_bytes_per_cycle"].value
         return self.figures["decompress_latency_cycles"].value + (lines - 1) * per_line
+
+
+def _has_bits(array: Array, line_bytes: int) -> npt.NDArray[np.bool_]:
+    """Whether a line holds any bit that is set, bool[n_lines]."""
+    raw = raw_bytes(array)
+    whole = raw.size // line_bytes * line_bytes
+    has_bits = np.zeros(-(-raw.size // line_bytes), np.bool_)
+    has_bits[: whole // line_bytes] = raw[:whole].view(np.uint64).reshape(-1, line_bytes // 8).any(axis=1)
+    if whole < raw.size:
+        has_bits[-1] = raw[whole:].any()
+    return has_bits

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import cast
 
 from hwmodels.base import HardwareModel
 from tensorcodecs.arrays import did_you_mean
+from tensorcodecs.registry import parse_spec
 
 PREFIX = "hw/"
+ROW = "line_bytes=64"
+_STUDY = (
+    *("line_bytes=32", ROW, "line_bytes=128", "line_bytes=256"),
+    "line_bytes=64:layout=nhwc",
+)
+"""Rows of the models that the boards compare line sizes and layouts with."""
 
-_MODELS: dict[str, str] = {
-    "hw/bdi": "hwmodels.bdi:BdiEngine",
-    "hw/zvc": "hwmodels.zvc:ZvcEngine",
-}
+# name, class, settings of the rows on the board
+_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
+    ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
+)
+_MODELS = {name: target for name, target, _ in _LINES}
 
 
 def names() -> tuple[str, ...]:
@@ -22,8 +32,8 @@ def names() -> tuple[str, ...]:
 
 
 def default_specs() -> tuple[str, ...]:
-    """The leaderboard's hardware rows: every model on lines of 64 bytes."""
-    return tuple(f"{name}:line_bytes=64" for name in names())
+    """The leaderboard's hardware rows: every model on lines of 64 bytes, some on others too."""
+    return tuple(f"{name}:{row}" for name, _, rows in sorted(_LINES) for row in rows)
 
 
 def get_model(spec: str) -> HardwareModel:
@@ -31,17 +41,18 @@ def get_model(spec: str) -> HardwareModel:
 
     Raises ValueError naming the nearest match for an unknown name or setting.
     """
-    name, *settings = spec.split(":")
+    (name, settings), *more = parse_spec(spec)
+    if more:
+        raise ValueError(f"{spec!r}: a hardware model is no stage of a pipeline")
     if name not in _MODELS:
         raise ValueError(f"no hardware model {name!r}{did_you_mean(name, names())}")
     module, _, class_name = _MODELS[name].partition(":")
     model = cast("type[HardwareModel]", getattr(importlib.import_module(module), class_name))
-    line_bytes = 64
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        if key != "line_bytes":
-            raise ValueError(f"{name} has no setting {key!r}{did_you_mean(key, ('line_bytes',))}")
-        if not value.isdecimal():
-            raise ValueError(f"{name}: line_bytes={value!r} is not a whole number of bytes")
-        line_bytes = int(value)
-    return model(line_bytes)
+    legal = tuple(inspect.signature(model).parameters)
+    for key in settings:
+        if key not in legal:
+            raise ValueError(f"{name} has no setting {key!r}{did_you_mean(key, legal)}")
+    try:
+        return model(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{spec}: {error}") from error

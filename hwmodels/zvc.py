@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
-from hwmodels.base import Array, Figure, HardwareModel
-from tensorcodecs.arrays import as_words
+from hwmodels.base import HardwareModel
+from hwmodels.figures import Circuit, Figure, circuit_figures
+from hwmodels.layouts import STORED
 from tensorcodecs.zvc import Zvc
-
-SMALLEST_GRANULE_BYTES = 32
 
 
 class ZvcEngine(HardwareModel):
@@ -25,14 +21,12 @@ class ZvcEngine(HardwareModel):
     name: ClassVar[str] = "hw/zvc"
     title: ClassVar[str] = "zero-value compression engine"
     source: ClassVar[str] = "Rhu et al., HPCA 2018"
-    revision: ClassVar[str] = "1"
+    revision: ClassVar[str] = "2"
 
-    def __init__(self, line_bytes: int = 64) -> None:
+    def __init__(self, line_bytes: int = 64, layout: str = STORED) -> None:
         """Raises ValueError for a line size that the codec does not have."""
-        super().__init__(line_bytes)
+        super().__init__(line_bytes, layout)
         self.codec: Zvc = Zvc(block_bytes=line_bytes)
-        states = math.ceil(line_bytes / SMALLEST_GRANULE_BYTES) + 2
-        self.metadata_bits = math.ceil(math.log2(states))
         width = "cDMA, HPCA 2018: 32 B per cycle, recalled from the paper, not re-read"
         stages = f"{width}; 3 stages"
         cycles_per_line = math.ceil(line_bytes / 32)
@@ -43,11 +37,13 @@ class ZvcEngine(HardwareModel):
             ),
             "compress_bytes_per_cycle": Figure(32, "B/cycle", "estimate", width),
             "decompress_bytes_per_cycle": Figure(32, "B/cycle", "estimate", width),
+            **circuit_figures(*_circuits(cycles_per_line), line_bytes),
         }
 
-    def payload_bits(self, array: Array) -> npt.NDArray[np.int32]:
-        """Mask and non-zero words; nothing for a line of zeros, the raw line where that is shorter."""
-        bits: npt.NDArray[np.int32] = self.codec.block_bits(array)
-        mask_bits = self.line_bytes // as_words(array).itemsize
-        bits[bits == mask_bits] = 0
-        return np.minimum(bits, np.int32(8 * self.line_bytes), dtype=np.int32)
+
+def _circuits(cycles_per_line: int) -> tuple[Circuit, Circuit]:
+    """Eight lanes of 32 bits: zero tests, prefix sums of the mask, lane shifts, an output shifter."""
+    zero_tests = {"or2": 8 * 31}
+    compaction = {"adder8": 8, "mux2_bit": 8 * 32 * 3, "register_bit": 2 * 256 + 8, "shifter256": 1}
+    compressor = Circuit({**zero_tests, **compaction}, cycles_per_line)
+    return compressor, Circuit(compaction, cycles_per_line)

@@ -144,7 +144,7 @@ def _hardware_sizes(model: hwmodels.HardwareModel, array: Array) -> Record:
         "coded_bits": sizes.coded_bits,
         "effective_bits_32": sizes.effective_bits(32),
         "effective_bits_64": sizes.effective_bits(64),
-        "decompress_cycles": model.decompress_cycles(array.nbytes),
+        "decompress_cycles": model.decompress_cycles(array),
     }
 
 

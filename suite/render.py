@@ -11,12 +11,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-from suite import leaderboard, results, run, tables
+from suite import hardware, leaderboard, results, run, tables
 from suite.tables import Document, Section
 
 FORMATS = ("md", "csv", "tex", "html")
 REPORT_FILES = tuple(f"{stem}.{form}" for stem in ("leaderboard", "times") for form in FORMATS)
-LEFT_ALIGNED = frozenset({"codec", "kind", "status", "first", "reason"})
+LEFT_ALIGNED = frozenset({"codec", "kind", "status", "first", "reason", "access"})
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -39,7 +39,8 @@ def write_report(folder: Path) -> tuple[leaderboard.Board, list[leaderboard.Row]
     """
     facts, table = run.read_run_file(folder), results.read(folder)
     board, speeds = leaderboard.build(table), leaderboard.times(table)
-    _write(folder, "leaderboard", tables.leaderboard(board, facts), _csv(board.rows + board.lossy))
+    document = tables.leaderboard(board, facts, hardware.sections(board.rows, facts))
+    _write(folder, "leaderboard", document, _csv(board.rows + board.lossy))
     if speeds:
         _write(folder, "times", tables.times(speeds, facts), _csv(speeds))
     return board, speeds

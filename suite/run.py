@@ -6,14 +6,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pebble import ProcessPool
 
-import hwmodels
 from suite import execute, fitting, machine, measure, results
+from suite.hardware import hardware_facts
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
 from tracegen.corpus import Corpus, TraceInfo
@@ -249,14 +249,10 @@ class Run:
         share_bits = fitting.state_bits(size["state_bytes"], trace.raw_bytes, self.paying_bytes)
         return {**size, "coded_bits": size["coded_bits"] + share_bits, "state_bits": share_bits}
 
-    def _hardware_figures(self) -> dict[str, dict[str, Any]]:
-        """Figures of every model with a row: the report's footnotes come from these records."""
+    def _hardware_specs(self) -> list[str]:
+        """Every model with a row: the report's hardware tables come from these facts."""
         specs = {r["codec"] for r in self.records.values() if r.get("kind") == "hardware"}
-        specs |= {s.spec for s in self.subjects if s.kind == "hardware"}
-        return {
-            spec: {name: asdict(figure) for name, figure in hwmodels.get_model(spec).figures.items()}
-            for spec in sorted(specs)
-        }
+        return sorted(specs | {s.spec for s in self.subjects if s.kind == "hardware"})
 
     def _write_run_file(self) -> None:
         facts = {
@@ -273,7 +269,7 @@ class Run:
                 "codecs": [s.spec for s in self.subjects],
                 "timing": self.settings.timing,
             },
-            "hardware": self._hardware_figures(),
+            **hardware_facts(self._hardware_specs()),
             "versions": machine.versions(),
             "machine": self.machine,
             "phases": self.phases,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,8 +116,8 @@ def _rule(board: Board) -> str:
     )
 
 
-def leaderboard(board: Board, run: Row) -> Document:
-    """The size leaderboard as a document."""
+def leaderboard(board: Board, run: Row, hardware_tables: Sequence[Section] = ()) -> Document:
+    """The size leaderboard as a document; `hardware_tables` are those of `suite.hardware`."""
     corpus, mib = run["corpus"], board.raw_bytes / 2**20
     sections = [
         Section(
@@ -147,7 +147,7 @@ def leaderboard(board: Board, run: Row) -> Document:
         sections.append(_learning(learning))
     hardware = [row for row in board.rows if row["kind"] == "hardware"]
     if hardware:
-        sections.append(_hardware(hardware))
+        sections += [_hardware(hardware), *hardware_tables]
     sections.extend(_lossy_and_failed(board))
     intro = (
         f"{board.traces} of {corpus['traces']} traces of corpus '{corpus['name']}' {corpus['version']}, "
@@ -185,13 +185,28 @@ def _hardware(rows: Sequence[Row]) -> Section:
     )
 
 
+def is_main(models: Mapping[str, Row], spec: str) -> bool:
+    """Whether a hardware row stands for its scheme: lines of 64 bytes (or its first size), as stored."""
+    scheme = spec.partition(":")[0]
+    same = [s for s, m in models.items() if s.partition(":")[0] == scheme and m["layout"] == "nchw"]
+    at_64 = [s for s in same if models[s]["line_bytes"] == 64]
+    return spec in (at_64 or same[:1])
+
+
 def _footnotes(hardware: Sequence[Row], run: Row) -> tuple[str, ...]:
-    figures = run.get("hardware", {})
-    return tuple(
-        f"{codec}: {name.replace('_', ' ')} {figure['value']:g} ({figure['origin']}: {figure['source']})"
-        for codec in sorted(str(row["codec"]) for row in hardware)
-        for name, figure in figures.get(codec, {}).items()
-    )
+    """Every figure with its source; since there are areas, a line for each scheme."""
+    notes = []
+    models = run.get("hardware_models")
+    for codec in sorted(str(row["codec"]) for row in hardware):
+        figures = run.get("hardware", {}).get(codec, {})
+        lines = [
+            f"{name.replace('_', ' ')} {figure['value']:g} ({figure['origin']}: {figure['source']})"
+            for name, figure in figures.items()
+        ]
+        if models is not None:
+            lines = ["; ".join(lines)] if is_main(models, codec) else []
+        notes += [f"{codec}: {line}" for line in lines]
+    return tuple(notes)
 
 
 def _lossy_and_failed(board: Board) -> list[Section]:

@@ -150,7 +150,7 @@ def get_codec(spec: str) -> Codec:
     Raises UnknownCodecError for a name that nobody has, NotInstalledError for one that needs an extra, and
     ValueError for a setting or value that is not legal; the message names the nearest match.
     """
-    stages = [_make(name, settings) for name, settings in _parse(spec)]
+    stages = [_make(name, settings) for name, settings in parse_spec(spec)]
     if len(stages) == 1:
         return stages[0]
     from tensorcodecs.pipeline import Pipeline
@@ -172,8 +172,8 @@ def _make(name: str, settings: dict[str, Any]) -> Codec:
         raise ValueError(f"{format_settings(name, settings)}: {error}") from error
 
 
-def _parse(spec: str) -> list[tuple[str, dict[str, Any]]]:
-    """Split `spec` into stages of (name, settings)."""
+def parse_spec(spec: str) -> list[tuple[str, dict[str, Any]]]:
+    """Split `spec` into stages of (name, settings); ValueError where it is not spelled as specs are."""
     stages: list[tuple[str, dict[str, Any]]] = []
     at = 0
     while at <= len(spec):

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import hwmodels
-from hwmodels.base import FIGURES
+from hwmodels.figures import FIGURES
+from hwmodels.layouts import LAYOUTS
 
 ORACLES = Path(__file__).parents[1] / "golden" / "oracles"
 
-MODELS = [f"{name}:line_bytes={size}" for name in hwmodels.names() for size in (64,)]
+MODELS = list(hwmodels.default_specs())
 
 words = hnp.arrays(
     st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64]),
@@ -68,6 +69,20 @@ def test_sizes_follow_from_the_codecs_bits(spec, array):
     assert np.array_equal(np.asarray(model.decode(model.encode(array))).view(array.dtype), array)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (7, 9), (), (2, 0, 3, 1)])
+def test_it_gives_back_every_bit_in_the_arrays_own_order(model, shape):
+    array = np.random.default_rng(1).integers(0, 4, shape).astype(np.float32)
+    assert np.asarray(model.decode(model.encode(array))).tobytes() == array.tobytes()
+
+
+def test_channels_last_puts_a_pixels_channels_into_one_line():
+    image = np.zeros((1, 16, 4, 4), np.float32)
+    image[0, :, 2, 1] = 1  # all channels of one pixel
+    lines = {layout: hwmodels.get_model(f"hw/zvc:layout={layout}").sizes(image) for layout in LAYOUTS}
+    assert np.count_nonzero(lines["nchw"].payload_bits) == 16
+    assert np.count_nonzero(lines["nhwc"].payload_bits) == 1
+
+
 def test_zeros_shrink_and_noise_is_stored_raw(model):
     zeros, noise = np.zeros(256, np.uint8), np.random.default_rng(0).integers(1, 256, 256).astype(np.uint8)
     lines = -(-256 // model.line_bytes)
@@ -82,8 +97,11 @@ def test_where_the_metadata_tells_a_line_of_zeros_nothing_is_moved(name):
 
 
 def test_cycles_grow_by_one_line_after_the_latency(model):
-    first, second = model.decompress_cycles(1), model.decompress_cycles(model.line_bytes + 1)
-    assert model.decompress_cycles(0) == 0
+    def cycles(n_bytes):
+        return model.decompress_cycles(np.zeros(n_bytes, np.uint8))
+
+    first, second = cycles(1), cycles(model.line_bytes + 1)
+    assert cycles(0) == 0
     assert first == model.figures["decompress_latency_cycles"].value
     assert second - first == model.line_bytes / model.figures["decompress_bytes_per_cycle"].value
 

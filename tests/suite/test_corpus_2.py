@@ -58,7 +58,9 @@ def test_the_report_answers_by_split_precision_pruning_phase_kind_and_model(fold
     assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == [
         *("Overall", "By role", "By precision", "Same tensors, other precision"),
         *("By pruning", "Same tensors, other pruning", "By phase", "Same tensors, training or inference"),
-        *("By kind of activation", "By model", "By split", "Hardware models"),
+        *("By kind of activation", "By model", "By split", "Hardware models", "Line sizes and layouts"),
+        *("Gates, cycles, energy", "At other technology nodes", "Energy on each memory"),
+        *("Break-even ratio", "Bandwidth of one channel"),
     ]
     assert "15 of 15 traces of corpus 'small' 2" in text
     assert "Ranked on the 13 test traces alone" in text

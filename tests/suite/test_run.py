@@ -14,7 +14,7 @@ from suite import results
 from suite.journal import JOURNAL_FILE
 
 pytestmark = pytest.mark.timeout(600)
-FAST = "raw,zstd:level=1,zvc,hw/*"
+FAST = "raw,zstd:level=1,zvc,hw/bdi:line_bytes=64,hw/zvc:line_bytes=64"
 
 
 def run(call, corpus, out, *options):
