@@ -33,6 +33,11 @@ def _one_line_errors() -> Iterator[None]:
         _fail(error)
 
 
+page_option = click.option(
+    "--page/--no-page", default=True, show_default=True, help="Draw index.html and charts/ beside the tables."
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="squeezemark", prog_name="squeezemark")
 def main() -> None:
@@ -86,6 +91,7 @@ def main() -> None:
     show_default=True,
     help="Seconds after which one cell is given up.",
 )
+@page_option
 def run(
     corpus: Path,
     out: Path | None,
@@ -95,6 +101,7 @@ def run(
     timing: bool,
     resume: bool,
     timeout_s: float,
+    page: bool,
 ) -> None:
     """Measure every trace with every codec and hardware model, and rank them.
 
@@ -124,6 +131,8 @@ def run(
             _fail(f"interrupted: {kept}", EXIT_INTERRUPTED)
         report_of = write_report(out)
         terminal.show_board(*report_of, out, TOP_ROWS)
+        if page:
+            _write_page(out)
     if this.damaged:
         first = min(this.damaged.items())
         _fail(
@@ -136,13 +145,22 @@ def run(
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN_DIR")
-def report(folder: Path) -> None:
-    """Render a run's tables again, from its records alone."""
+@page_option
+def report(folder: Path, page: bool) -> None:
+    """Render a run's tables, page and charts again, from its records alone."""
     from suite import terminal
     from suite.render import write_report
 
     with _one_line_errors():
         terminal.show_board(*write_report(folder), folder, TOP_ROWS)
+        if page:
+            _write_page(folder)
+
+
+def _write_page(folder: Path) -> None:
+    from suite.site import write_site
+
+    click.echo(f"Page: {write_site(folder)}")
 
 
 @main.command()

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from suite import render, run, tables, terminal
+from suite import render, run, site, tables, terminal
 from suite.leaderboard import Board
 from suite.results import RESULTS_FILE
 from suite.tables import Section
@@ -20,7 +20,7 @@ BEGIN, END = "<!-- board -->", "<!-- /board -->"
 INDEX_BEGIN, INDEX_END = "<!-- reports -->", "<!-- /reports -->"
 INDEX_FILE = "README.md"
 PICTURE_FILE = "leaderboard.svg"
-PUBLISHED = (run.RUN_FILE, RESULTS_FILE, PICTURE_FILE, *render.REPORT_FILES)
+PUBLISHED = (run.RUN_FILE, RESULTS_FILE, PICTURE_FILE, site.PAGE_FILE, *render.REPORT_FILES)
 README_ROWS = 8
 
 
@@ -37,17 +37,26 @@ def publish(folder: Path, reports: Path, readme: Path) -> Path:
             raise run.RunError(f"{folder} is published already: {report} holds the same records")
     board, speeds = render.write_report(folder)
     (folder / PICTURE_FILE).write_text(terminal.picture(board, speeds), encoding="utf-8")
+    site.write_site(folder)
     target = reports / _next_name(corpus, reports)
     target.mkdir(parents=True)
     for name in PUBLISHED:
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
+    _copy_charts(folder / site.CHARTS_FOLDER, target / site.CHARTS_FOLDER)
     _replace_between(readme, BEGIN, END, head(board))
     if earlier:
         _point_to(readme, earlier[-1].name, target.name)
     if (reports / INDEX_FILE).exists():
         _replace_between(reports / INDEX_FILE, INDEX_BEGIN, INDEX_END, index(reports))
     return target
+
+
+def _copy_charts(drawn: Path, target: Path) -> None:
+    """Only the SVG files: they scale, and are a tenth of the PNG ones."""
+    target.mkdir()
+    for path in sorted(drawn.glob("*.svg")):
+        shutil.copyfile(path, target / path.name)
 
 
 def published(reports: Path) -> list[Path]:

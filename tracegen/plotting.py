@@ -1,8 +1,7 @@
-"""The picture of a trace that `show --plot` saves. Needs the extra `plot` (altair, vl-convert)."""
+"""The picture of a trace that `show --plot` saves."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,10 @@ _DECADES = [10**n for n in range(13)]
 
 
 def check_plot(path: Path) -> None:
-    """Raise CorpusError for a suffix that cannot be written, or where the extra is missing."""
+    """Raise CorpusError for a suffix that cannot be written."""
     if path.suffix.lower() not in SUFFIXES:
         found = f"{path.suffix!r}" if path.suffix else "no suffix"
         raise CorpusError(f"cannot plot to {path.name}: {found}; legal are {', '.join(SUFFIXES)}")
-    for module in ("altair", "vl_convert"):
-        if importlib.util.find_spec(module) is None:
-            raise CorpusError(f"plotting needs {module}: pip install 'squeezemark[plot]'")
 
 
 def save_plot(shown: Shown, path: Path) -> None:

@@ -3,7 +3,7 @@ import json
 import pytest
 from support import TRACES, cell
 
-from suite import publish, results
+from suite import publish, results, site
 from suite.run import RunError
 
 README = f"head\n{publish.BEGIN}\n{publish.END}\n"
@@ -46,6 +46,15 @@ def test_later_boards_stand_beside_the_first_and_the_last_one_is_current(tmp_pat
     assert index.count("| current |") == 1
     assert "| superseded by c-10: its traces are in the history of `traces/` |" in index
     assert "![b](reports/c-10/x.svg) [reports/c-10](reports/c-10/y.md) runs/c-1f" in readme.read_text()
+
+
+def test_a_report_has_its_page_and_its_charts_as_svg(tmp_path, readme):
+    run = make_run(tmp_path / "run", 100)
+    report = publish.publish(run, tmp_path / "reports", readme)
+    assert (report / site.PAGE_FILE).read_bytes() == (run / site.PAGE_FILE).read_bytes()
+    drawn = sorted((run / site.CHARTS_FOLDER).glob("*.svg"))
+    assert [path.name for path in sorted((report / site.CHARTS_FOLDER).iterdir())] == [p.name for p in drawn]
+    assert "precision.svg" in {path.name for path in drawn}
 
 
 def test_the_same_records_are_not_published_twice(tmp_path, readme):

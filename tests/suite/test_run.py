@@ -18,7 +18,7 @@ FAST = "raw,zstd:level=1,zvc,hw/bdi:line_bytes=64,hw/zvc:line_bytes=64"
 
 
 def run(call, corpus, out, *options):
-    return call("suite", "run", "--corpus", corpus, "--out", out, *options)
+    return call("suite", "run", "--corpus", corpus, "--out", out, "--no-page", *options)
 
 
 def journal(folder):
@@ -57,7 +57,7 @@ def test_two_runs_give_the_same_boards_and_a_second_start_measures_nothing(call,
     assert again.returncode == 0, again.stderr
     assert journal(a) == before
     assert json.loads((a / "run.json").read_text())["phases"] == facts["phases"]
-    assert call("suite", "report", a).stdout == again.stdout
+    assert call("suite", "report", a, "--no-page").stdout == again.stdout
 
 
 def test_a_run_grows_by_codecs_and_can_start_afresh(call, corpus_folder, tmp_path):

@@ -104,7 +104,6 @@ def test_show(call, corpus_folder):
 
 
 def test_show_for_machines_and_as_a_picture(call, corpus_folder, tmp_path):
-    pytest.importorskip("vl_convert")
     name = "net/float32-s80/weights/fc1"
     result = call("tracegen", "show", name, "--corpus", corpus_folder, "--json", "--plot", "trace.svg")
     assert result.returncode == 0, result.stderr

@@ -166,7 +166,6 @@ def test_filters(shown_corpus):
     ],
 )
 def test_chart(shown_corpus, name, panels):
-    pytest.importorskip("altair")
     chart = plotting.make_chart(look(shown_corpus, name)).to_dict()
     assert len(chart["hconcat"]) == panels
     assert chart["title"]["text"] == name
@@ -176,8 +175,6 @@ def test_chart(shown_corpus, name, panels):
     ("suffix", "start"), [(".svg", b"<svg"), (".png", b"\x89PNG"), (".html", b"<!DOCTYPE html>")]
 )
 def test_pictures(shown_corpus, tmp_path, suffix, start):
-    pytest.importorskip("altair")
-    pytest.importorskip("vl_convert")
     path = tmp_path / f"picture{suffix}"
     for _ in range(2):  # the second replaces the first
         plotting.save_plot(look(shown_corpus, "net/float32-s0/activations/relu1"), path)
@@ -186,10 +183,7 @@ def test_pictures(shown_corpus, tmp_path, suffix, start):
     assert b"<script src=" not in content  # no network
 
 
-def test_what_cannot_be_plotted(tmp_path, monkeypatch):
+def test_what_cannot_be_plotted(tmp_path):
     for name in ("picture.pdf", "picture"):
         with pytest.raises(CorpusError, match=r"legal are \.svg, \.png, \.html"):
             plotting.check_plot(tmp_path / name)
-    monkeypatch.setattr(plotting.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(CorpusError, match=r"pip install 'squeezemark\[plot\]'"):
-        plotting.check_plot(tmp_path / "picture.svg")
