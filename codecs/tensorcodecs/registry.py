@@ -58,6 +58,17 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("xor", "tensorcodecs.xor:Xor", ()),
     ("zigzag", "tensorcodecs.zigzag:Zigzag", ()),
     ("signmagnitude", "tensorcodecs.signmagnitude:SignMagnitude", ()),
+    (
+        "blocks",
+        "tensorcodecs.blocks:Blocks",
+        (
+            *(
+                'blocks:block_bytes=4096:codec="lz4:acceleration=1"',
+                'blocks:block_bytes=4096:codec="zstd:level=3"',
+            ),
+            *('blocks:block_bytes=256:codec="zstd:level=3"', 'blocks:block_bytes=64:codec="zstd:level=3"'),
+        ),
+    ),
     ("bdi", "tensorcodecs.bdi:Bdi", ()),
     ("bpc", "tensorcodecs.bpc:Bpc", ()),
     ("ebpc", "tensorcodecs.ebpc:Ebpc", ()),
