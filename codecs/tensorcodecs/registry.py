@@ -66,6 +66,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
     ("lane-like", "tensorcodecs.lane:LaneLike", ()),
+    ("hycomp", "tensorcodecs.hycomp:HyComp", ()),
     ("apack-like", "tensorcodecs.apack:ApackLike", ()),
     (
         "blosc2",
