@@ -97,7 +97,8 @@ class LearnedLines(FittedCodec, BlockCodec):
         if state and not self.learns:
             raise ValueError("table=own learns from each array and takes no state")
         twin = super().with_state(state)
-        twin._tables = dict(zip(self._widths, _split(state), strict=True)) if state else {}
+        widths = self._widths if state else ()
+        twin._tables = dict(zip(widths, _split(state, len(widths)), strict=True))
         for width, table in twin._tables.items():
             if table:
                 self.book(table, width)
@@ -209,13 +210,13 @@ class LearnedLines(FittedCodec, BlockCodec):
         return raw, self.word_bytes or words.itemsize
 
 
-def _split(state: bytes) -> list[bytes]:
-    """Undo what `fit` joins; a state that is cut short gives no tables, which are refused."""
+def _split(state: bytes, count: int) -> list[bytes]:
+    """Undo what `fit` joins; ValueError where these are not `count` tables."""
     tables, at = [], 0
     while at + 4 <= len(state):
         end = at + 4 + int(struct.unpack_from("<I", state, at)[0])
         tables.append(state[at + 4 : end])
-        if end > len(state):
-            raise ValueError("the state is cut short")
         at = end
+    if at != len(state) or len(tables) != count:
+        raise ValueError(f"the state's {len(state)} bytes do not hold {count} tables")
     return tables
