@@ -25,6 +25,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/apack-like", "hwmodels.apack:ApackEngine", _TABLES),
     ("hw/lane-like", "hwmodels.lane:LaneEngine", _TABLES),
     ("hw/hycomp", "hwmodels.hycomp:HyCompEngine", _TABLES),
+    ("hw/history-huffman-like", "hwmodels.history:HistoryEngine", _TABLES),
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
     ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
 )

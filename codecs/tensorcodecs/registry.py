@@ -67,6 +67,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
     ("lane-like", "tensorcodecs.lane:LaneLike", ()),
     ("hycomp", "tensorcodecs.hycomp:HyComp", ()),
+    ("history-huffman-like", "tensorcodecs.history:HistoryHuffmanLike", ()),
     ("apack-like", "tensorcodecs.apack:ApackLike", ()),
     (
         "blosc2",
