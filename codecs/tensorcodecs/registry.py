@@ -79,6 +79,10 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("alp-rd", "tensorcodecs.alp_rd:AlpRd", ("alp-rd",)),
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
+    ("lane-like", "tensorcodecs.lane:LaneLike", ()),
+    ("hycomp", "tensorcodecs.hycomp:HyComp", ()),
+    ("history-huffman-like", "tensorcodecs.history:HistoryHuffmanLike", ()),
+    ("apack-like", "tensorcodecs.apack:ApackLike", ()),
     (
         "blosc2",
         "tensorcodecs.blosc2:Blosc2",

@@ -16,12 +16,12 @@ from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
 TAG_BITS = 4
 # The paper's tags (PACT 2012, table 2).
-_ZEROS, _REPEATED, _RAW = 0, 1, 15
+ZEROS, REPEATED, RAW = 0, 1, 15
 _B8_D1, _B8_D2, _B8_D4, _B4_D1, _B4_D2, _B2_D1 = 2, 3, 4, 5, 6, 7
 # Ascending sizes on lines of 32 and 64 bytes, so that few of them are tried.
 _IN_ORDER = np.array([_B8_D1, _B4_D1, _B8_D2, _B2_D1, _B4_D2, _B8_D4], np.int64)
-_BASE_BYTES = np.array([0, 8, 8, 8, 8, 4, 4, 2], np.int64)
-_DELTA_BYTES = np.array([0, 0, 1, 2, 4, 1, 2, 1], np.int64)
+BASE_BYTES = np.array([0, 8, 8, 8, 8, 4, 4, 2], np.int64)
+DELTA_BYTES = np.array([0, 0, 1, 2, 4, 1, 2, 1], np.int64)
 _LIKE_U32 = np.zeros(1, np.uint32)
 _LIKE_U16 = np.zeros(1, np.uint16)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -32,7 +32,7 @@ def line_bits(raw: Bytes, line_bytes: int, _word_bytes: int) -> npt.NDArray[np.i
     """Return the bits of every line of `raw` (a whole number of lines), tag included."""
     bits = np.empty(raw.size // line_bytes, np.int32)
     for line in range(bits.size):
-        bits[line] = TAG_BITS + _payload_bits(_smallest_tag(raw, line * line_bytes, line_bytes), line_bytes)
+        bits[line] = TAG_BITS + payload_bits(smallest_tag(raw, line * line_bytes, line_bytes), line_bytes)
     return bits
 
 
@@ -41,15 +41,15 @@ def pack_lines(raw: Bytes, line_bytes: int, _word_bytes: int, out: Bytes) -> int
     """Write the lines of `raw` to `out` (zeros, with SLACK_BYTES of room) and return the bits used."""
     bit = 0
     for line in range(0, raw.size, line_bytes):
-        tag = _smallest_tag(raw, line, line_bytes)
+        tag = smallest_tag(raw, line, line_bytes)
         bit = put(out, bit, np.uint64(tag), TAG_BITS)
-        if tag == _RAW:
+        if tag == RAW:
             for at in range(line, line + line_bytes, 8):
                 bit = put(out, bit, load(raw, at, LIKE_U64), 64)
-        elif tag == _REPEATED:
+        elif tag == REPEATED:
             bit = put(out, bit, load(raw, line, LIKE_U64), 64)
-        elif tag != _ZEROS:
-            bit = _put_deltas(raw, line, line_bytes, _BASE_BYTES[tag], _DELTA_BYTES[tag], out, bit)
+        elif tag != ZEROS:
+            bit = put_deltas(raw, line, line_bytes, BASE_BYTES[tag], DELTA_BYTES[tag], out, bit)
     return bit
 
 
@@ -65,46 +65,47 @@ def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, _word_bytes: int, ra
             return -1
         tag = as_int(get(data, bit, TAG_BITS))
         bit += TAG_BITS
-        if _B2_D1 < tag < _RAW or bit + _payload_bits(tag, line_bytes) > n_bits:
+        if _B2_D1 < tag < RAW or bit + payload_bits(tag, line_bytes) > n_bits:
             return -1
-        if tag <= _REPEATED or tag == _RAW:
+        if tag <= REPEATED or tag == RAW:
             for at in range(line, line + line_bytes, 8):
                 word = np.uint64(0)
-                if tag != _ZEROS:
-                    source = bit + 8 * (at - line) if tag == _RAW else bit
+                if tag != ZEROS:
+                    source = bit + 8 * (at - line) if tag == RAW else bit
                     word = get(data, source, 32) | get(data, source + 32, 32) << np.uint64(32)
                 store(raw, at, word)
         else:
-            _get_deltas(data, bit, line_bytes, _BASE_BYTES[tag], _DELTA_BYTES[tag], raw, line)
-        bit += _payload_bits(tag, line_bytes)
+            get_deltas(data, bit, line_bytes, BASE_BYTES[tag], DELTA_BYTES[tag], raw, line)
+        bit += payload_bits(tag, line_bytes)
     return bit
 
 
 @kernel
-def _payload_bits(tag: int, line_bytes: int) -> int:
-    if tag == _RAW:
+def payload_bits(tag: int, line_bytes: int) -> int:
+    """Return the bits behind the tag of a line."""
+    if tag == RAW:
         return 8 * line_bytes
-    base_bytes = as_int(_BASE_BYTES[tag])
-    if tag <= _REPEATED:
+    base_bytes = as_int(BASE_BYTES[tag])
+    if tag <= REPEATED:
         return 8 * base_bytes
     n_elements = line_bytes // base_bytes
-    return 8 * base_bytes + n_elements * (1 + 8 * as_int(_DELTA_BYTES[tag]))
+    return 8 * base_bytes + n_elements * (1 + 8 * as_int(DELTA_BYTES[tag]))
 
 
 @kernel
-def _smallest_tag(raw: Bytes, line: int, line_bytes: int) -> int:
+def smallest_tag(raw: Bytes, line: int, line_bytes: int) -> int:
     """Return the tag with the fewest bits."""
     first = load(raw, line, LIKE_U64)
     repeated = True
     for at in range(line + 8, line + line_bytes, 8):
         repeated &= load(raw, at, LIKE_U64) == first
     if repeated:
-        return _REPEATED if first != 0 else _ZEROS
-    best_tag, best_bits = _RAW, 8 * line_bytes
+        return REPEATED if first != 0 else ZEROS
+    best_tag, best_bits = RAW, 8 * line_bytes
     for tag in _IN_ORDER:
-        n_bits = _payload_bits(as_int(tag), line_bytes)
+        n_bits = payload_bits(as_int(tag), line_bytes)
         if n_bits < best_bits and _fits(
-            raw, line, line_bytes, as_int(_BASE_BYTES[tag]), as_int(_DELTA_BYTES[tag])
+            raw, line, line_bytes, as_int(BASE_BYTES[tag]), as_int(DELTA_BYTES[tag])
         ):
             best_tag, best_bits = as_int(tag), n_bits
     return best_tag
@@ -142,7 +143,7 @@ def _is_small(value: np.uint64, n_bytes: int, delta_bytes: int) -> bool:
 
 
 @kernel
-def _put_deltas(
+def put_deltas(
     raw: Bytes, line: int, line_bytes: int, base_bytes: int, delta_bytes: int, out: Bytes, bit: int
 ) -> int:
     """Write base, one bit for each element (1 = delta to the base), and the deltas and immediates."""
@@ -163,9 +164,10 @@ def _put_deltas(
 
 
 @kernel
-def _get_deltas(
+def get_deltas(
     data: Bytes, bit: int, line_bytes: int, base_bytes: int, delta_bytes: int, raw: Bytes, line: int
 ) -> None:
+    """Fill the line of `raw` from its base, mask and deltas at `bit`."""
     base = get(data, bit, min(8 * base_bytes, PIECE_BITS))
     if base_bytes == 8:
         base |= get(data, bit + PIECE_BITS, PIECE_BITS) << np.uint64(PIECE_BITS)
