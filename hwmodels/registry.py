@@ -21,6 +21,9 @@ _STUDY = (
 # name, class, settings of the rows on the board
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
+    ("hw/fpc", "hwmodels.fpc:FpcEngine", _STUDY),
+    ("hw/fpcd", "hwmodels.fpcd:FpcDEngine", (ROW,)),
+    ("hw/cpack", "hwmodels.cpack:CPackEngine", _STUDY),
     ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
 )
 _MODELS = {name: target for name, target, _ in _LINES}
