@@ -90,9 +90,12 @@ def _least_differences(entered: npt.NDArray[np.uint32], nth: int, least: npt.NDA
     for lane in range(LANES):
         least[lane] = np.uint32(0xFFFFFFFF)
     at = nth * LANES
+    word = entered[at : at + LANES]
     for other in range(max(0, nth - ENTRIES) * LANES, at, LANES):
+        entry = entered[other : other + LANES]
         for lane in range(LANES):
-            least[lane] = min(least[lane], np.uint32(entered[at + lane] ^ entered[other + lane]))
+            difference = np.uint32(word[lane] ^ entry[lane])
+            least[lane] = min(least[lane], difference)
 
 
 @kernel
