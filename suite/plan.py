@@ -67,8 +67,8 @@ def make_subject(spec: str) -> Subject:
 
 
 def _learns(judged: object) -> bool:
-    """As `tensorcodecs.base.FittedCodec` does; a hardware model may have the two methods too."""
-    return hasattr(judged, "fit") and hasattr(judged, "with_state")
+    """As `tensorcodecs.base.FittedCodec` does; a hardware model may have the methods too."""
+    return hasattr(judged, "fit") and hasattr(judged, "with_state") and getattr(judged, "learns", True)
 
 
 def board_specs() -> tuple[str, ...]:

@@ -127,6 +127,11 @@ class FittedCodec(TensorCodec):
     state_digest_bytes: ClassVar[int] = 8
     _state: bytes = b""
 
+    @property
+    def learns(self) -> bool:
+        """Whether these settings leave anything to fit; otherwise a run does not fit it."""
+        return True
+
     @abstractmethod
     def fit(self, samples: Iterable[Array]) -> bytes:
         """Return the state learned from `samples`, the same for the same samples; empty = nothing learned."""

@@ -68,6 +68,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("alp-rd", "tensorcodecs.alp_rd:AlpRd", ("alp-rd",)),
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
+    ("apack-like", "tensorcodecs.apack:ApackLike", ()),
     (
         "blosc2",
         "tensorcodecs.blosc2:Blosc2",
