@@ -62,6 +62,8 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("fpc", "tensorcodecs.fpc:Fpc", ()),
     ("fpcd", "tensorcodecs.fpcd:FpcD", ()),
     ("cpack", "tensorcodecs.cpack:CPack", ()),
+    ("sc2", "tensorcodecs.sc2:Sc2", ()),
+    ("bytehuff", "tensorcodecs.bytehuff:ByteHuff", ()),
     ("gorilla", "tensorcodecs.gorilla:Gorilla", ("gorilla",)),
     ("chimp", "tensorcodecs.chimp:Chimp", ("chimp:previous=1", "chimp:previous=128")),
     ("alp", "tensorcodecs.alp:Alp", ("alp",)),
