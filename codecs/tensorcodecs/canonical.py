@@ -50,7 +50,8 @@ def code_infos(lengths: Numbers) -> Numbers:
     reverse = np.zeros_like(codes)
     for bit in range(LENGTH_BITS_MAX):
         reverse |= (codes >> (LENGTH_BITS_MAX - 1 - bit) & 1) << bit
-    return reverse | lengths << 32
+    infos: Numbers = reverse | lengths << 32
+    return infos
 
 
 def length_counts(lengths: Numbers) -> Numbers:
