@@ -12,6 +12,8 @@ from tensorcodecs.registry import parse_spec
 
 PREFIX = "hw/"
 ROW = "line_bytes=64"
+_TABLES = ("line_bytes=64:table=own", "line_bytes=64:table=profiled")
+"""Rows of the models that learn: from each array itself, and ahead of time."""
 _STUDY = (
     *("line_bytes=32", ROW, "line_bytes=128", "line_bytes=256"),
     "line_bytes=64:layout=nhwc",
@@ -20,6 +22,8 @@ _STUDY = (
 
 # name, class, settings of the rows on the board
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("hw/apack-like", "hwmodels.apack:ApackEngine", _TABLES),
+    ("hw/lane-like", "hwmodels.lane:LaneEngine", _TABLES),
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
     ("hw/fpc", "hwmodels.fpc:FpcEngine", _STUDY),
     ("hw/fpcd", "hwmodels.fpcd:FpcDEngine", (ROW,)),

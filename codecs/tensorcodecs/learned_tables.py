@@ -135,7 +135,7 @@ class LearnedLines(FittedCodec, BlockCodec):
         return self._unpack_lines(header, line_bytes, word_bytes, table, header.payload[n_table:])
 
     def count_bits(self, words: Array) -> npt.NDArray[np.int32]:
-        """Return the bits of each line, int32[n_lines], tables left out; the last one is padded with zeros."""
+        """Return the bits of each line, int32[n_lines], without tables; the last one is padded with zeros."""
         return self._counted(*self._lines_of(words))[2]
 
     def own_table_bits(self, array: Array) -> int:

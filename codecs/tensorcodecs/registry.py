@@ -70,6 +70,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("alp-rd", "tensorcodecs.alp_rd:AlpRd", ("alp-rd",)),
     ("delta-base", "tensorcodecs.delta_base:DeltaBase", ()),
     ("fvc", "tensorcodecs.fvc:Fvc", ("fvc:entries=7",)),
+    ("lane-like", "tensorcodecs.lane:LaneLike", ()),
     ("apack-like", "tensorcodecs.apack:ApackLike", ()),
     (
         "blosc2",

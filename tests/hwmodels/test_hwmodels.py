@@ -61,11 +61,12 @@ def test_sizes_follow_from_the_codecs_bits(spec, array):
     shorter = (sizes.payload_bits < line_bits) & (sizes.payload_bits > 0)
     tag_bits = bits - sizes.payload_bits
     assert set(tag_bits[shorter].tolist()) <= {0, model.metadata_bits}
-    assert sizes.coded_bits == sizes.payload_bits.sum() + len(bits) * model.metadata_bits
+    beside = len(bits) * model.metadata_bits + sizes.shared_bits
+    assert sizes.coded_bits == sizes.payload_bits.sum() + beside
     for granule_bytes in (32, 64):
         effective = sizes.effective_bits(granule_bytes)
         assert effective >= sizes.coded_bits
-        assert (effective - len(bits) * model.metadata_bits) % (8 * granule_bytes) == 0
+        assert (effective - beside) % (8 * granule_bytes) == 0
     assert np.array_equal(np.asarray(model.decode(model.encode(array))).view(array.dtype), array)
 
 
