@@ -24,6 +24,8 @@ _STUDY = (
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/apack-like", "hwmodels.apack:ApackEngine", _TABLES),
     ("hw/lane-like", "hwmodels.lane:LaneEngine", _TABLES),
+    ("hw/bytehuff", "hwmodels.bytehuff:ByteHuffEngine", _TABLES),
+    ("hw/sc2", "hwmodels.sc2:Sc2Engine", _TABLES),
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
     ("hw/fpc", "hwmodels.fpc:FpcEngine", _STUDY),
     ("hw/fpcd", "hwmodels.fpcd:FpcDEngine", (ROW,)),

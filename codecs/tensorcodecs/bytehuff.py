@@ -12,7 +12,7 @@ from tensorcodecs.kernels import bytehuff
 from tensorcodecs.kernels.bytehuff import N_VALUES
 from tensorcodecs.learned_tables import Book, LearnedLines, TableKernels
 
-_TABLE_BYTES = N_VALUES // 2
+_TABLE_BYTES_MAX = N_VALUES // 2
 
 
 class ByteHuff(LearnedLines):
@@ -36,7 +36,7 @@ class ByteHuff(LearnedLines):
             present = np.array([0, max(1, int(present[0]))])
         lengths = np.zeros(N_VALUES, np.uint8)
         lengths[present] = limited_lengths(weights[present])
-        return (lengths[::2] | lengths[1::2] << 4).tobytes()
+        return (lengths[::2] | lengths[1::2] << 4).tobytes().rstrip(b"\0")
 
     def with_state(self, state: bytes) -> Self:
         """Return a codec of these settings with this table; ValueError where a byte value has no code."""
@@ -47,8 +47,8 @@ class ByteHuff(LearnedLines):
 
     def book(self, table: bytes, word_bytes: int) -> Book:  # noqa: ARG002 - always bytes
         """Return the kernels' numbers; ValueError where the lengths are no complete code."""
-        if len(table) != _TABLE_BYTES:
-            raise ValueError(f"{len(table)} bytes are no table of {_TABLE_BYTES}")
+        if not 1 <= len(table) <= _TABLE_BYTES_MAX:
+            raise ValueError(f"{len(table)} bytes are no table of 1 to {_TABLE_BYTES_MAX}")
         lengths = _lengths(table)
         values = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
         infos = np.zeros(N_VALUES, np.int64)
@@ -59,5 +59,5 @@ class ByteHuff(LearnedLines):
 
 
 def _lengths(table: bytes) -> Book:
-    pairs = np.frombuffer(table, np.uint8)
+    pairs = np.frombuffer(table.ljust(_TABLE_BYTES_MAX, b"\0"), np.uint8)
     return np.stack((pairs & 15, pairs >> 4), axis=1).reshape(-1).astype(np.int64)

@@ -32,10 +32,12 @@ def read_table(table: bytes) -> Book:
     if rest or not 1 <= n_values <= VALUES_MAX:
         raise ValueError(f"{len(table)} bytes are no table of 1 to {VALUES_MAX} values")
     n_of_length = np.frombuffer(table, "<u2", LENGTH_BITS_MAX).astype(np.int64)
-    lengths = np.repeat(np.arange(1, LENGTH_BITS_MAX + 1), n_of_length)
     escape_length = table[_HEAD_BYTES - 1]
-    if lengths.size != n_values + 1 or escape_length not in lengths:
+    if n_of_length.sum() != n_values + 1 or not 1 <= escape_length <= LENGTH_BITS_MAX:
         raise ValueError("the table's lengths are not as many as its values and the escape")
+    lengths = np.repeat(np.arange(1, LENGTH_BITS_MAX + 1), n_of_length)
+    if escape_length not in lengths:
+        raise ValueError(f"no code of the table has the escape's {escape_length} bits")
     values = np.frombuffer(table, "<u4", offset=_HEAD_BYTES).astype(np.int64)
     escape_rank = int(np.searchsorted(lengths, escape_length, side="right")) - 1
     symbols = np.insert(values, escape_rank, sc2.ESCAPE)
