@@ -25,7 +25,7 @@ def raw(request):
     return np.resize(np.concatenate(parts), RAW_BYTES)
 
 
-@pytest.mark.parametrize("codec_name", ["fpc", "fpcd", "cpack", "bdi"])
+@pytest.mark.parametrize("codec_name", ["fpc", "fpcd", "cpack", "bdi", "sc2:table=own", "bytehuff:table=own"])
 def test_block_bits(benchmark, codec_name, raw):
     codec = registry.get_codec(codec_name)
     assert codec.block_bits(raw).size == RAW_BYTES // 64
