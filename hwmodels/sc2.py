@@ -10,7 +10,7 @@ from hwmodels.layouts import STORED
 from hwmodels.learning import LearnedModel
 from tensorcodecs.learned_tables import PROFILED, LearnedLines
 from tensorcodecs.sc2 import Sc2
-from tensorcodecs.value_tables import VALUES_MAX
+from tensorcodecs.sc2_tables import VALUES_MAX
 
 _WORDS_IN, _WORDS_OUT = 8, 2  # words a cycle
 _FILL_IN, _FILL_OUT = 4, 6  # cycles

@@ -7,7 +7,7 @@ import numpy as np
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import sc2
 from tensorcodecs.learned_tables import Book, LearnedLines, TableKernels
-from tensorcodecs.value_tables import VALUES_MAX, read_table, value_table
+from tensorcodecs.sc2_tables import VALUES_MAX, read_table, value_table
 
 _SIZES_TRIED = (4, 16, 64, 256, VALUES_MAX)
 _MINIMUM_COUNT = 2

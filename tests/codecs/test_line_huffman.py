@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tensorcodecs import registry
 from tensorcodecs.canonical import code_infos, limited_lengths
-from tensorcodecs.value_tables import VALUES_MAX
+from tensorcodecs.sc2_tables import VALUES_MAX
 
 SPECS = ["sc2:table=own", "bytehuff:table=own"]
 
