@@ -30,6 +30,12 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/bpc", "hwmodels.bpc:BpcEngine", _STUDY),
     ("hw/bpc-compresso", "hwmodels.bpc:BpcCompressoEngine", (ROW,)),
     ("hw/ebpc", "hwmodels.ebpc:EbpcEngine", ("line_bytes=4096",)),
+    ("hw/bytehuff", "hwmodels.bytehuff:ByteHuffEngine", _TABLES),
+    ("hw/sc2", "hwmodels.sc2:Sc2Engine", _TABLES),
+    ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
+    ("hw/fpc", "hwmodels.fpc:FpcEngine", _STUDY),
+    ("hw/fpcd", "hwmodels.fpcd:FpcDEngine", (ROW,)),
+    ("hw/cpack", "hwmodels.cpack:CPackEngine", _STUDY),
     ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
 )
 _MODELS = {name: target for name, target, _ in _LINES}
