@@ -49,6 +49,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("dfloat11", "tensorcodecs.dfloat11:DFloat11", ("dfloat11",)),
     ("ecf8", "tensorcodecs.ecf8:Ecf8", ("ecf8",)),
     ("csr", "tensorcodecs.csr:Csr", ("csr:index_bits=4",)),
+    ("csc", "tensorcodecs.csc:Csc", ("csc:index_bits=4",)),
     ("csr-huffman", "tensorcodecs.csr_huffman:CsrHuffman", ("csr-huffman:index_bits=8",)),
     ("codebook", "tensorcodecs.codebook:Codebook", ("codebook",)),
     ("shuffle", "tensorcodecs.shuffle:Shuffle", ("shuffle|zstd:level=3", "shuffle|huffman")),

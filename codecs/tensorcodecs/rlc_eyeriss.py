@@ -22,7 +22,7 @@ def line_bits(raw: Bytes, line_bytes: int, word_bytes: int) -> npt.NDArray[np.in
 
 
 class RlcEyeriss(LineCodec):
-    """Levels of 16 bits, of arrays of 8 bits of 8, in blocks of `block_bytes`; see docs/formats/rlc-eyeriss.md."""
+    """Levels of 16 bits (bytes: of 8), in blocks of `block_bytes`; see docs/formats/rlc-eyeriss.md."""
 
     name = "rlc-eyeriss"
     codec_id = "squeezemark.rlc-eyeriss"

@@ -30,7 +30,7 @@ class RleTenstorrent(LineCodec):
     name = "rle-tenstorrent"
     codec_id = "squeezemark.rle-tenstorrent"
     title = "zero run-length code of Tenstorrent's packer"
-    source = "Tenstorrent, Wormhole packer documentation; division into blocks of this project"
+    source = "Tenstorrent, tt-isa-documentation (Wormhole packers), 2025; blocks of this project"
     version = "1"
     legal_line_bytes = (1024, 2048, 4096)
     line_bits_min = 1280  # one section of indices; 17 data a row in groups of 32

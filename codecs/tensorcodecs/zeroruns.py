@@ -13,7 +13,7 @@ _SLACK_BYTES = 7
 
 
 def masks_of(raw: Bytes, word_bytes: int) -> Bytes:
-    """Return a bit for each word of `raw` that is not zero, and 7 bytes of zeros; whole bytes of masks only."""
+    """Return a bit for each word of `raw` (of whole blocks) that is not zero, and 7 bytes of zeros."""
     masks = np.empty(raw.size // word_bytes // 8 + _SLACK_BYTES, np.uint8)
     nonzero_masks(raw.view(f"u{word_bytes}"), masks)
     return masks
@@ -32,4 +32,5 @@ def ones_in_blocks(raw: Bytes, block_bytes: int, word_bytes: int) -> npt.NDArray
     """Return how many words of each block are not zero, int32[n_blocks]; blocks of 1024 bytes or more."""
     masks = masks_of(raw, word_bytes)[:-_SLACK_BYTES].view(np.uint64)
     counts: npt.NDArray[np.uint8] = np.bitwise_count(masks)
-    return counts.reshape(raw.size // block_bytes, -1).sum(axis=1, dtype=np.int32)
+    sums: npt.NDArray[np.int32] = counts.reshape(-1, block_bytes // word_bytes // 64).sum(1, dtype=np.int32)
+    return sums

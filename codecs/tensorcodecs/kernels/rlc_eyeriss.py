@@ -46,7 +46,7 @@ def pack_lines(raw: Bytes, line_bytes: int, word_bytes: int, out: Bytes) -> int:
 
 @kernel
 def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, word_bytes: int, raw: Bytes) -> int:
-    """Fill `raw` and return the bits read, or -1 where a run leaves its block or a terminator is not its end."""
+    """Fill `raw` and return the bits read, or -1 where a run or a terminator is not its block's."""
     width = min(word_bytes, LEVEL_BYTES_MAX)
     per_word = pairs_per_word(width)
     n_words = line_bytes // width

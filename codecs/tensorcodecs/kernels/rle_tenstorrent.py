@@ -21,8 +21,8 @@ WORD_BYTES_MAX = 4
 
 @kernel
 def index_bits(n_rows: int) -> int:
-    """Return the bits of the row-start indices, a whole number of sections."""
-    return (n_rows * INDEX_BITS + SECTION_BITS - 1) // SECTION_BITS * SECTION_BITS
+    """Return the bits of the row-start indices and of the end, a whole number of sections."""
+    return ((n_rows + 1) * INDEX_BITS + SECTION_BITS - 1) // SECTION_BITS * SECTION_BITS
 
 
 @kernel
@@ -48,6 +48,7 @@ def pack_lines(raw: Bytes, line_bytes: int, word_bytes: int, out: Bytes) -> int:
                 put(out, group + lane * 8 * width, element(raw, at + place * width, width), 8 * width)
                 put(out, group + GROUP_WORDS * 8 * width + lane * RUN_BITS, np.uint64(zeros), RUN_BITS)
                 datum += 1
+        put(out, bit + n_rows * INDEX_BITS, np.uint64(datum), INDEX_BITS)
         bit = body + (datum + GROUP_WORDS - 1) // GROUP_WORDS * group_bits
     return bit
 
@@ -82,5 +83,7 @@ def unpack_lines(data: Bytes, n_bits: int, line_bytes: int, word_bytes: int, raw
                 datum += 1
                 if place >= ROW_WORDS and zeros > 0:  # zeros behind the last datum, which is always kept
                     return -1
+        if as_int(get(data, bit + n_rows * INDEX_BITS, INDEX_BITS)) != datum:
+            return -1
         bit = body + (datum + GROUP_WORDS - 1) // GROUP_WORDS * group_bits
     return bit

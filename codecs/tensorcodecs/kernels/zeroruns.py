@@ -33,8 +33,8 @@ def count_kept(
 ) -> None:
     """Fill `counts` (int32[blocks]) with the words that each block keeps.
 
-    masks: `zeros.nonzero_masks` of whole blocks, and 7 bytes behind. period: zeros that make a filler, at least
-    16 and a power of two.
+    masks: `zeros.nonzero_masks` of whole blocks, and 7 bytes behind. period: zeros that make a filler, 16 or
+    32.
     """
     step = min(row_words, 64)
     lanes = _ALL >> np.uint64(64 - step)
