@@ -12,6 +12,8 @@ from tensorcodecs.registry import parse_spec
 
 PREFIX = "hw/"
 ROW = "line_bytes=64"
+PAGE = "line_bytes=4096"
+"""For formats whose blocks are tiles or pages, not cache lines."""
 _STUDY = (
     *("line_bytes=32", ROW, "line_bytes=128", "line_bytes=256"),
     "line_bytes=64:layout=nhwc",
@@ -21,6 +23,12 @@ _STUDY = (
 # name, class, settings of the rows on the board
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
+    ("hw/csc", "hwmodels.csc:CscEngine", (ROW,)),
+    ("hw/gist-csr-like", "hwmodels.gist_csr_like:GistCsrEngine", (PAGE,)),
+    ("hw/gist-mask-like", "hwmodels.gist_mask_like:GistMaskEngine", (PAGE,)),
+    ("hw/rlc-eyeriss", "hwmodels.rlc_eyeriss:RlcEyerissEngine", (ROW, PAGE)),
+    ("hw/rlc-scnn", "hwmodels.rlc_scnn:RlcScnnEngine", (ROW, PAGE)),
+    ("hw/rle-tenstorrent", "hwmodels.rle_tenstorrent:TenstorrentPacker", (PAGE,)),
     ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
 )
 _MODELS = {name: target for name, target, _ in _LINES}

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 import hwmodels
 from hwmodels.figures import FIGURES
 from hwmodels.layouts import LAYOUTS
+from hwmodels.streams import StreamModel
 
 ORACLES = Path(__file__).parents[1] / "golden" / "oracles"
 
@@ -51,7 +52,8 @@ def test_it_says_what_it_is_and_where_every_figure_is_from(model):
 @pytest.mark.parametrize("spec", MODELS)
 def test_sizes_follow_from_the_codecs_bits(spec, array):
     model = hwmodels.get_model(spec)
-    sizes, bits = model.sizes(array), model.codec.block_bits(array)
+    sizes = model.sizes(array)
+    bits = sizes.payload_bits if isinstance(model, StreamModel) else model.codec.block_bits(array)
     line_bits = 8 * model.line_bytes
     assert len(sizes.payload_bits) == len(bits) == -(-array.nbytes // model.line_bytes)
     assert sizes.payload_bits.min(initial=0) >= 0
@@ -61,11 +63,12 @@ def test_sizes_follow_from_the_codecs_bits(spec, array):
     shorter = (sizes.payload_bits < line_bits) & (sizes.payload_bits > 0)
     tag_bits = bits - sizes.payload_bits
     assert set(tag_bits[shorter].tolist()) <= {0, model.metadata_bits}
-    assert sizes.coded_bits == sizes.payload_bits.sum() + len(bits) * model.metadata_bits
+    beside_bits = len(bits) * model.metadata_bits + model.shared_bits(array)
+    assert sizes.coded_bits == sizes.payload_bits.sum() + beside_bits
     for granule_bytes in (32, 64):
         effective = sizes.effective_bits(granule_bytes)
         assert effective >= sizes.coded_bits
-        assert (effective - len(bits) * model.metadata_bits) % (8 * granule_bytes) == 0
+        assert (effective - beside_bits) % (8 * granule_bytes) == 0
     assert np.array_equal(np.asarray(model.decode(model.encode(array))).view(array.dtype), array)
 
 
@@ -84,10 +87,12 @@ def test_channels_last_puts_a_pixels_channels_into_one_line():
 
 
 def test_zeros_shrink_and_noise_is_stored_raw(model):
-    zeros, noise = np.zeros(256, np.uint8), np.random.default_rng(0).integers(1, 256, 256).astype(np.uint8)
-    lines = -(-256 // model.line_bytes)
-    assert model.sizes(zeros).coded_bits < 8 * 256 / 4
-    assert model.sizes(noise).coded_bits == 8 * 256 + lines * model.metadata_bits
+    n_bytes = max(256, model.line_bytes)
+    zeros, noise = np.zeros(n_bytes, np.uint8), np.random.default_rng(0).integers(1, 256, n_bytes, np.uint8)
+    lines = n_bytes // model.line_bytes
+    assert model.sizes(zeros).coded_bits < 8 * n_bytes / 4
+    beside_bits = lines * model.metadata_bits + model.shared_bits(noise)
+    assert model.sizes(noise).coded_bits == 8 * n_bytes + beside_bits
 
 
 @pytest.mark.parametrize("name", ["hw/bdi", "hw/zvc"])
