@@ -24,6 +24,9 @@ _STUDY = (
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/bdi", "hwmodels.bdi:BdiEngine", _STUDY),
     ("hw/csc", "hwmodels.csc:CscEngine", (ROW,)),
+    ("hw/deflate-4k", "hwmodels.deflate_4k:DeflateEngine", (PAGE,)),
+    ("hw/dfloat11", "hwmodels.dfloat11:DFloat11Engine", (ROW,)),
+    ("hw/ecf8", "hwmodels.ecf8:Ecf8Engine", (ROW,)),
     ("hw/gist-csr-like", "hwmodels.gist_csr_like:GistCsrEngine", (PAGE,)),
     ("hw/gist-mask-like", "hwmodels.gist_mask_like:GistMaskEngine", (PAGE,)),
     ("hw/rlc-eyeriss", "hwmodels.rlc_eyeriss:RlcEyerissEngine", (ROW, PAGE)),

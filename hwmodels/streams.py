@@ -21,8 +21,8 @@ class StreamModel(HardwareModel):
     """A circuit that reads an array's stream from its first bit on.
 
     The bits are those of the codec's frame, header included. Lines are only what a memory fetches: the
-    stream's bits are shared out over them evenly. A byte for the whole array says whether it is coded or
-    raw, so no array grows by more than that.
+    stream's bits are shared out over them evenly. A byte for the whole array says whether it is coded, raw
+    or all zeros (nothing is stored), so no array grows by more than that.
     """
 
     random_access: ClassVar[bool] = False
@@ -36,13 +36,13 @@ class StreamModel(HardwareModel):
     def payload_bits(self, array: Array) -> npt.NDArray[np.int32]:
         """An even share of the stream, or of the raw bytes where these are fewer, int32[n_lines]."""
         n_lines = math.ceil(array.nbytes / self.line_bytes)
-        if n_lines == 0:
-            return np.zeros(0, np.int32)
+        if not raw_bytes(array).any():
+            return np.zeros(n_lines, np.int32)
         total_bits = 8 * min(raw_bytes(self.codec.encode(array)).size, n_lines * self.line_bytes)
         shares = np.full(n_lines, total_bits // n_lines, np.int32)
         shares[: total_bits % n_lines] += 1
         return shares
 
     def shared_bits(self, array: Array) -> int:  # noqa: ARG002 - the same for all
-        """The byte that says coded or raw."""
+        """The byte that says coded, raw or all zeros."""
         return _FLAG_BITS

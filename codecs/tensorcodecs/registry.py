@@ -27,6 +27,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("raw", "tensorcodecs.raw:Raw", ("raw",)),
     ("zlib", "tensorcodecs.deflate:Zlib", ("zlib:level=6",)),
     ("deflate", "tensorcodecs.deflate:Deflate", ("deflate:level=6:window_bytes=4096",)),
+    ("deflate-pages", "tensorcodecs.deflate_pages:DeflatePages", ()),
     ("bz2", "tensorcodecs.bzip2:Bzip2", ("bz2:level=9",)),
     ("lzma", "tensorcodecs.xz:Lzma", ("lzma:level=6",)),
     ("lz4", "tensorcodecs.lz4:Lz4", ("lz4:acceleration=1",)),
