@@ -13,8 +13,8 @@ from tensorcodecs.csc import Csc
 class CscEngine(StreamModel):
     """Column pointers, four bits of relative index, the words: EIE's matrix, read from its first column on.
 
-    EIE hands its entries to multipliers as they are; here a decoder puts them into columns again. It takes
-    an entry each cycle; cycles are counted as for dense words, so sparse ones are no faster here.
+    EIE hands its entries to multipliers as they are; here a decoder puts them into columns again, zeros and
+    all, a word each cycle, so sparse columns take no fewer cycles.
     EIE's own figures, of a whole processing element (arithmetic and memories too), stand beside it.
     """
 
@@ -27,7 +27,7 @@ class CscEngine(StreamModel):
         """Raises ValueError for a line size that the codec does not have."""
         super().__init__(line_bytes, layout)
         self.codec: Csc = Csc(index_bits=4)
-        entry = "an entry each cycle; a word of 32 bits, dense data"
+        entry = "a word of 32 bits each cycle, the zeros of a gap too"
         eie = (
             "EIE, ISCA 2016, 45 nm, 800 MHz, a whole processing element; recalled from the paper, not re-read"
         )

@@ -13,7 +13,8 @@ from tensorcodecs.rlc_eyeriss import RlcEyeriss
 class RlcEyerissEngine(HardwareModel):
     """Pairs of run and level in words of 64 bits, blocks behind one another.
 
-    Blocks are read from the first on, as the accelerator reads a feature map. The block's metadata says
+    The decoder writes the zeros of a run, too, so its cycles do not depend on the data. Blocks are read
+    from the first on, as the accelerator reads a feature map. The block's metadata says
     that it is all zeros, or raw.
     """
 
@@ -27,7 +28,7 @@ class RlcEyerissEngine(HardwareModel):
         """Raises ValueError for a line size that the codec does not have."""
         super().__init__(line_bytes, layout)
         self.codec: RlcEyeriss = RlcEyeriss(block_bytes=line_bytes)
-        pair = "a pair of run and level each cycle; a level of 16 bits, dense data"
+        pair = "a word of 16 bits each cycle, the zeros of a run too"
         self.figures = {
             "compress_latency_cycles": Figure(3, "cycles", "estimate", "three pairs fill the first word"),
             "decompress_latency_cycles": Figure(1, "cycles", "estimate", "the first pair of a word"),
