@@ -21,6 +21,7 @@ class DeflateEngine(HardwareModel):
     title: ClassVar[str] = "Deflate engine, window of 4 KiB"
     source: ClassVar[str] = "RFC 1951; window as of Intel's In-Memory Analytics Accelerator"
     revision: ClassVar[str] = "1"
+    legal_line_bytes: ClassVar[tuple[int, ...]] = (1024, 2048, 4096)
 
     def __init__(self, line_bytes: int = 4096, layout: str = STORED, level: int = 6) -> None:
         """Raises ValueError for a page size or level that the codec does not have."""

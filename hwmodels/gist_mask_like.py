@@ -22,6 +22,7 @@ class GistMaskEngine(HardwareModel):
     title: ClassVar[str] = "ReLU mask and non-zero words"
     source: ClassVar[str] = "after Jain et al., ISCA 2018"
     revision: ClassVar[str] = "1"
+    legal_line_bytes: ClassVar[tuple[int, ...]] = (64, 128, 256, 512, 1024, 2048, 4096)
 
     def __init__(self, line_bytes: int = 4096, layout: str = STORED) -> None:
         """Raises ValueError for a line size that the codec does not have."""

@@ -21,6 +21,7 @@ class RlcScnnEngine(HardwareModel):
     title: ClassVar[str] = "run-length code of SCNN"
     source: ClassVar[str] = "Parashar et al., ISCA 2017"
     revision: ClassVar[str] = "1"
+    legal_line_bytes: ClassVar[tuple[int, ...]] = (64, 128, 256, 512, 1024, 2048, 4096)
     random_access: ClassVar[bool] = False
 
     def __init__(self, line_bytes: int = 4096, layout: str = STORED) -> None:

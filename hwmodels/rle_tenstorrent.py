@@ -21,6 +21,7 @@ class TenstorrentPacker(HardwareModel):
     title: ClassVar[str] = "zero run-length packer of Tenstorrent"
     source: ClassVar[str] = "Tenstorrent, tt-isa-documentation, 2025"
     revision: ClassVar[str] = "1"
+    legal_line_bytes: ClassVar[tuple[int, ...]] = (1024, 2048, 4096)
 
     def __init__(self, line_bytes: int = 4096, layout: str = STORED) -> None:
         """Raises ValueError for a line size that the codec does not have."""

@@ -26,6 +26,7 @@ class StreamModel(HardwareModel):
     """
 
     random_access: ClassVar[bool] = False
+    legal_line_bytes: ClassVar[tuple[int, ...]] = _LINE_BYTES
     codec: TensorCodec
 
     def __init__(self, line_bytes: int = 64, layout: str = STORED) -> None:
