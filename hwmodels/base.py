@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from hwmodels import layouts
 from hwmodels.figures import Figure
 from hwmodels.sizes import LineSizes
 from tensorcodecs.arrays import raw_bytes
-from tensorcodecs.base import BlockCodec, one_of
+from tensorcodecs.base import BlockCodec, TensorCodec, one_of
 from tensorcodecs.lines import LINE_BYTES
 from tensorcodecs.registry import format_settings
 
@@ -46,7 +46,8 @@ class HardwareModel(ABC):
 
     legal_line_bytes: ClassVar[tuple[int, ...]] = LINE_BYTES
 
-    codec: BlockCodec
+    codec: TensorCodec
+    """A `BlockCodec` of lines, or any codec where a subclass has its own `payload_bits` (`streams`)."""
     metadata_bits: int
     """Per line, beside the data."""
     figures: Mapping[str, Figure]
@@ -79,7 +80,8 @@ class HardwareModel(ABC):
 
         `array` is laid out already. Here: nothing for a line of zeros, the raw line where that is shorter.
         """
-        bits = np.minimum(self.codec.block_bits(array), np.int32(8 * self.line_bytes), dtype=np.int32)
+        coded = cast("BlockCodec", self.codec).block_bits(array)
+        bits = np.minimum(coded, np.int32(8 * self.line_bytes), dtype=np.int32)
         bits[~_has_bits(array, self.line_bytes)] = 0
         return bits
 

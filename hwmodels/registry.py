@@ -14,6 +14,8 @@ PREFIX = "hw/"
 ROW = "line_bytes=64"
 _TABLES = ("line_bytes=64:table=own", "line_bytes=64:table=profiled")
 """Rows of the models that learn: from each array itself, and ahead of time."""
+PAGE = "line_bytes=4096"
+"""For formats whose blocks are tiles or pages, not cache lines."""
 _STUDY = (
     *("line_bytes=32", ROW, "line_bytes=128", "line_bytes=256"),
     "line_bytes=64:layout=nhwc",
@@ -36,6 +38,15 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw/fpc", "hwmodels.fpc:FpcEngine", _STUDY),
     ("hw/fpcd", "hwmodels.fpcd:FpcDEngine", (ROW,)),
     ("hw/cpack", "hwmodels.cpack:CPackEngine", _STUDY),
+    ("hw/csc", "hwmodels.csc:CscEngine", (ROW,)),
+    ("hw/deflate-4k", "hwmodels.deflate_4k:DeflateEngine", (PAGE,)),
+    ("hw/dfloat11", "hwmodels.dfloat11:DFloat11Engine", (ROW,)),
+    ("hw/ecf8", "hwmodels.ecf8:Ecf8Engine", (ROW,)),
+    ("hw/gist-csr-like", "hwmodels.gist_csr_like:GistCsrEngine", (PAGE,)),
+    ("hw/gist-mask-like", "hwmodels.gist_mask_like:GistMaskEngine", (PAGE,)),
+    ("hw/rlc-eyeriss", "hwmodels.rlc_eyeriss:RlcEyerissEngine", (ROW, PAGE)),
+    ("hw/rlc-scnn", "hwmodels.rlc_scnn:RlcScnnEngine", (ROW, PAGE)),
+    ("hw/rle-tenstorrent", "hwmodels.rle_tenstorrent:TenstorrentPacker", (PAGE,)),
     ("hw/zvc", "hwmodels.zvc:ZvcEngine", ("line_bytes=64", "line_bytes=128", "line_bytes=256")),
 )
 _MODELS = {name: target for name, target, _ in _LINES}

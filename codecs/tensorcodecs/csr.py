@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tensorcodecs.arrays import Array, Bytes, NumberFormat
-from tensorcodecs.base import DecodeError, TypedCodec, whole_number
 from tensorcodecs.frame import pack_header, unpack_header
-from tensorcodecs.kernels.csr import count_entries, pack_bits, put_entries, take_entries, unpack_bits
-
-_COLUMNS_MAX = 1 << 16
+from tensorcodecs.sparserows import WORDS_PER_BYTE_MAX, SparseRows
 
 
-class Csr(TypedCodec):
+class Csr(SparseRows):
     """Rows along the last axis; see docs/formats/csr.md. It expands at most 16384 words a byte."""
 
     name = "csr"
@@ -22,49 +19,11 @@ class Csr(TypedCodec):
     source = "Han et al., EIE, ISCA 2016 (4 bits); Han et al., Deep Compression, ICLR 2016 (5 and 8 bits)"
     version = "1"
 
-    def __init__(self, index_bits: int = 4) -> None:
-        self.index_bits = whole_number("index_bits", index_bits, 1, 8)
-
     def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
         """Return the frame: header, row ends, indices, values; or the words, where that is shorter."""
-        n_columns = min(max(words.size // max(int(np.prod(shape[:-1])), 1), 1), _COLUMNS_MAX)
-        ends = np.empty(-(-words.size // n_columns), np.int64)
-        n_entries = count_entries(words, n_columns, (1 << self.index_bits) - 1, ends)
-        gaps, values = np.empty(n_entries, np.uint8), np.empty(n_entries, words.dtype)
-        take_entries(words, n_columns, (1 << self.index_bits) - 1, gaps, values)
-        coded = pack_header(words, n_columns, n_entries) + ends.astype("<u4").tobytes()
-        coded += self.pack_entries(gaps, values)
-        is_shorter = len(coded) < words.nbytes and n_entries < 1 << 32
-        return coded if is_shorter else pack_header(words, 0, 0) + words.tobytes()
+        n_columns = words.size // max(int(np.prod(shape[:-1])), 1)
+        return self.pack_rows(words, n_columns) or pack_header(words, 0, 0) + words.tobytes()
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the raw bytes; the entries must fit their rows and fill the payload."""
-        header = unpack_header(data, _COLUMNS_MAX // 4, n_parameters=2)
-        (n_columns, n_entries), payload = header.parameters, header.payload
-        if n_columns == n_entries == 0 and payload.size == header.n_words * header.word_dtype.itemsize:
-            return payload.copy()
-        ends_bytes = 4 * -(-header.n_words // max(n_columns, 1))
-        if not 0 < n_columns <= _COLUMNS_MAX or n_entries > header.n_words or ends_bytes > payload.size:
-            raise DecodeError(f"{n_entries} entries in rows of {n_columns} do not fit {header.n_words} words")
-        ends = np.frombuffer(payload[:ends_bytes].tobytes(), "<u4").astype(np.int64)
-        gaps, values = self.unpack_entries(payload[ends_bytes:], n_entries, header.word_dtype)
-        words = np.zeros(header.n_words, header.word_dtype)
-        if not put_entries(gaps, values, n_columns, ends, words):
-            raise DecodeError("the entries do not fit their rows")
-        return words.view(np.uint8)
-
-    def pack_entries(self, gaps: Bytes, values: Array) -> bytes:
-        """Return the indices, packed, and the values."""
-        packed = np.zeros(-(-gaps.size * self.index_bits // 8), np.uint8)
-        pack_bits(gaps, self.index_bits, packed)
-        return bytes([self.index_bits]) + packed.tobytes() + values.tobytes()
-
-    def unpack_entries(self, data: Bytes, n: int, dtype: np.dtype[np.unsignedinteger]) -> tuple[Bytes, Array]:
-        """Undo `pack_entries`, of `n` entries."""
-        index_bits = int(data[0]) if data.size else 0
-        values_at = 1 + -(-n * index_bits // 8)
-        if not 1 <= index_bits <= 8 or data.size != values_at + n * dtype.itemsize:
-            raise DecodeError(f"{data.size} bytes are not {n} entries with indices of {index_bits} bits")
-        gaps = np.empty(n, np.uint8)
-        unpack_bits(data[1:values_at], index_bits, gaps)
-        return gaps, np.frombuffer(data[values_at:].tobytes(), dtype)
+        return self.unpack_rows(unpack_header(data, WORDS_PER_BYTE_MAX, n_parameters=2)).view(np.uint8)
