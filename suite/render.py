@@ -39,7 +39,7 @@ def write_report(folder: Path) -> tuple[leaderboard.Board, list[leaderboard.Row]
     """
     facts, table = run.read_run_file(folder), results.read(folder)
     board, speeds = leaderboard.build(table), leaderboard.times(table)
-    _write(folder, "leaderboard", tables.leaderboard(board, facts), _csv(board.rows + board.lossy))
+    _write(folder, "leaderboard", tables.leaderboard(board, facts), leaderboard_csv(board))
     if speeds:
         _write(folder, "times", tables.times(speeds, facts), _csv(speeds))
     return board, speeds
@@ -113,6 +113,11 @@ def page(document: Document) -> str:
     )
     content = "\n".join(body)
     return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{content}\n</body>\n</html>\n'
+
+
+def leaderboard_csv(board: leaderboard.Board) -> str:
+    """The text of `leaderboard.csv`."""
+    return _csv(board.rows + board.lossy)
 
 
 def _csv(rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> str:

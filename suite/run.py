@@ -239,15 +239,8 @@ class Run:
             reference = self.records.get(("reference", name, sha256), {})
             timed = self.records.get(("time", name, sha256, spec, size["codec_version"]), {})
             timed = timed if timed.get("machine") == self.machine_id else {}
-            rows.append(_row(trace, reference, self._charged(trace, size), timed))
+            rows.append(_row(trace, reference, charged(trace, size, self.paying_bytes), timed))
         return rows
-
-    def _charged(self, trace: TraceInfo, size: Record) -> Record:
-        """The size with the trace's share of what the codec learned, where it is one that learns."""
-        if "coded_bits" not in size or "state_bytes" not in size:
-            return size
-        share_bits = fitting.state_bits(size["state_bytes"], trace.raw_bytes, self.paying_bytes)
-        return {**size, "coded_bits": size["coded_bits"] + share_bits, "state_bits": share_bits}
 
     def _hardware_figures(self) -> dict[str, dict[str, Any]]:
         """Figures of every model with a row: the report's footnotes come from these records."""
@@ -295,6 +288,14 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: {type(error).__name__} {error}") from error
     return facts
+
+
+def charged(trace: TraceInfo, size: Record, paying_bytes: int) -> Record:
+    """The size with the trace's share of what the codec learned, where it is one that learns."""
+    if "coded_bits" not in size or "state_bytes" not in size:
+        return size
+    share_bits = fitting.state_bits(size["state_bytes"], trace.raw_bytes, paying_bytes)
+    return {**size, "coded_bits": size["coded_bits"] + share_bits, "state_bits": share_bits}
 
 
 def set_aside(out: Path) -> None:
