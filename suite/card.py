@@ -31,8 +31,8 @@ SIZE_COLUMNS = (
 
 DEFINITION = (
     "SHA-256 of UTF-8 text: one line for each cell whose status is ok, its fields "
-    f"{', '.join(SIZE_COLUMNS)} joined by tabs (integers in decimal, an absent value empty), every line ended "
-    "by a line feed, lines sorted by their code points."
+    f"{', '.join(SIZE_COLUMNS)} joined by tabs (integers in decimal, an absent value empty), every line "
+    "ended by a line feed, lines sorted by their code points."
 )
 
 
@@ -106,6 +106,14 @@ def read(folder: Path) -> Facts | None:
     return card
 
 
+def _expectation(card: Facts, table: pl.DataFrame) -> str:
+    if "--select" in card["command"] or table["trace"].n_unique() == card["corpus"]["traces"]:
+        return f"The run's own `{CARD_FILE}` must then say"
+    return (
+        "That measures more traces than this report holds. Of the cells of this report alone, the digest is"
+    )
+
+
 def markdown(card: Facts, table: pl.DataFrame) -> str:
     """The card as a page to follow."""
     corpus = card["corpus"]
@@ -122,10 +130,10 @@ def markdown(card: Facts, table: pl.DataFrame) -> str:
         "In a checkout that holds this corpus in `traces/`, with the pinned versions installed "
         "(`pip install -c constraints.txt -e '.[peers]'`):",
         f"```sh\n{card['command']}\n```",
-        f"The run's own `{CARD_FILE}` must then say",
+        _expectation(card, table),
         f"```\n{card['sizes_sha256']}\n```",
-        f"which is the digest of {card['cells']} sizes. `python -m suite verify` on this folder measures them "
-        "again, or a sample of them (`--sample 500`), and names every size that differs.",
+        f"which is the digest of {card['cells']} sizes. `python -m suite verify` on this folder measures "
+        "them again, or a sample of them (`--sample 500`), and names every size that differs.",
         f"Measured with {versions}.",
     ]
     if len(missing):
