@@ -1,4 +1,4 @@
-"""The command line: `python -m suite run | list | report | publish | verify`.
+"""The command line: `python -m suite run | list | report | publish | verify | compare | merge`.
 
 Heavy modules (numba, polars, h5py) are imported inside the commands, so that `--help` answers at once.
 """
@@ -145,7 +145,8 @@ def publish(folder: Path, reports: Path, readme: Path) -> None:
         click.echo(f"published as {publishing.publish(folder, reports, readme)}")
 
 
-main.add_command(cli_reports.verify)
+for command in (cli_reports.verify, cli_reports.compare, cli_reports.merge):
+    main.add_command(command)
 
 
 @main.group("list")

@@ -11,10 +11,13 @@ import click
 from suite.cli_common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
 
 if TYPE_CHECKING:
+    from suite.compare import Comparison
     from suite.verify import Verdict
 
 EXIT_UNCHECKED = 4
 """`verify`: nothing differs, but nothing (with --strict: not everything) could be checked."""
+EXIT_SLOWER = 4
+"""`compare --fail-on times|any`: B is slower beyond noise."""
 
 folder_type = click.Path(path_type=Path)
 
@@ -77,3 +80,89 @@ def _show(verdict: Verdict, folder: Path) -> None:
         f"{folder}: {verdict.checked} of {verdict.cells} cells measured again, {verdict.not_checkable} not "
         f"checkable; {outcome if verdict.checked or verdict.differences else 'nothing was checked'}"
     )
+
+
+@click.command()
+@click.argument("a", type=folder_type, metavar="A")
+@click.argument("b", type=folder_type, metavar="B")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["sizes", "times", "any"]),
+    default="sizes",
+    show_default=True,
+    help="What ends in an exit code other than 0.",
+)
+@click.option(
+    "--percent",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Speeds that differ by no more are noise.",
+)
+def compare(a: Path, b: Path, fail_on: str, percent: float) -> None:
+    r"""Compare two runs or reports: sizes, cells, versions, and times of the same machine.
+
+    A size may not change while the codec's version and the trace are the same. A time counts as changed
+    where the 95 % intervals of a codec's total, from the repeats, are disjoint and it differs by more than
+    --percent.
+
+    \b
+    Exit code: 0 the same (as to --fail-on), 1 error, also --fail-on times with times of different machines,
+    2 usage, 3 sizes differ at equal versions, 4 B is slower.
+    """
+    from suite.compare import compare as beside
+
+    with one_line_errors():
+        found = beside(a, b, percent)
+    _show_comparison(found)
+    if found.sizes and fail_on != "times":
+        raise SystemExit(EXIT_UNTRUSTED)
+    if fail_on == "times" and found.not_timed:
+        fail(f"times cannot be compared: {found.not_timed}")
+    if found.slower() and fail_on != "sizes":
+        raise SystemExit(EXIT_SLOWER)
+
+
+def _show_comparison(found: Comparison) -> None:
+    if found.other_corpus:
+        click.echo("different corpora: only traces with the same bytes are compared")
+    for row in found.sizes:
+        click.echo(f"size differs: {row['trace']}  {row['codec']}  {row['what']}: A {row['a']}, B {row['b']}")
+    for side, rows in found.only.items():
+        for row in rows:
+            click.echo(f"only in {side}: {row['codec']} ({row['cells']} cells)")
+    for row in found.versions:
+        ratios = f"total ratio {row['a_ratio']:.3f} to {row['b_ratio']:.3f} over {row['cells']} cells"
+        click.echo(f"other version: {row['codec']}  A {row['a']}, B {row['b']}; {ratios}")
+    for row in found.times:
+        spans = "; ".join(
+            f"{s.upper()} {row[s + '_s'][0]:.4g} to {row[s + '_s'][2]:.4g} s" for s in ("a", "b")
+        )
+        word = "slower" if row["b_over_a"] > 1 else "faster"
+        click.echo(
+            f"{word}: {row['codec']} {row['direction']}: {row['b_over_a']:.2f} × the time of A ({spans})"
+        )
+    if found.not_timed:
+        click.echo(f"times are not compared: {found.not_timed}")
+    click.echo(f"{found.cells} cells of equal version in both, {len(found.sizes)} sizes differ")
+
+
+@click.command()
+@click.argument("runs", type=folder_type, metavar="RUN_DIR...", nargs=-1, required=True)
+@click.option("--out", type=folder_type, required=True, help="Folder of the joined run; new or empty.")
+def merge(runs: tuple[Path, ...], out: Path) -> None:
+    """Join runs of different codecs over the same corpus to one run.
+
+    Refuses other corpora, a codec in two versions, and cells with different sizes. Times are those of the
+    first run's machine; what others timed is kept without its times, and says so.
+    """
+    from suite import terminal
+    from suite.documents import write_documents
+    from suite.merge import merge as join
+    from suite.render import write_report
+
+    with one_line_errors():
+        join(runs, out)
+        report_of = write_report(out)
+        write_documents(out)
+        terminal.show_board(*report_of, out, 15)

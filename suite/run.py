@@ -312,6 +312,8 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
     phases: dict[str, Record] = {}
     if (out / RUN_FILE).exists():
         facts = read_run_file(out)
+        if "merged_from" in facts:  # it has no journal: its cells would be lost
+            raise RunError(f"{out} holds merged runs; choose another --out, and merge that one with it")
         phases, found = facts["phases"], facts["corpus"]["digest"]
         if found != corpus_digest:
             raise RunError(
