@@ -117,7 +117,7 @@ def _versions(both: pl.DataFrame) -> list[Row]:
 
 
 def _times(timed: pl.DataFrame, percent: float) -> list[Row]:
-    """Codecs whose intervals of the total time are disjoint and whose totals differ by more than `percent`."""
+    """Codecs whose intervals of the total time are disjoint, and whose totals differ by over `percent`."""
     rng = np.random.default_rng(SEED)
     rows = []
     for (codec,), cells in timed.sort(CELL).group_by("codec", maintain_order=True):

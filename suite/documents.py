@@ -1,4 +1,4 @@
-"""What stands beside the leaderboards in a run's folder: tracks, how far speeds vary, the reproduction card.
+"""What stands beside the leaderboards in a run's folder: tracks, speeds, questions, the reproduction card.
 
 Apart from `suite.render`, whose files of published reports never change: a report that lacks these is valid.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite import card, render, results, run, speeds, tracks
+from suite import card, questions, render, results, run, speeds, tracks
 from suite.tables import Document
 
 TRACKS, SPEEDS = "tracks", "speeds"
+QUESTIONS_FILE = "questions.md"
 FORMATS = ("md", "csv", "tex")
 DOCUMENT_FILES = (
     *(f"{stem}.{form}" for stem in (TRACKS, SPEEDS) for form in FORMATS),
-    *(card.CARD_FILE, card.CARD_TEXT_FILE),
+    *(QUESTIONS_FILE, card.CARD_FILE, card.CARD_TEXT_FILE),
 )
 
 
@@ -28,6 +29,8 @@ def write_documents(folder: Path) -> None:
     _write(folder, TRACKS, tracks.document(found, facts), render.csv_text(found))
     if timed := speeds.rows(table):
         _write(folder, SPEEDS, speeds.document(timed, facts), render.csv_text(timed))
+    text = questions.markdown(table, facts)
+    (folder / QUESTIONS_FILE).write_text(text, encoding="utf-8", newline="\n")
     card.write(folder, table, facts)
 
 
