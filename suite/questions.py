@@ -139,8 +139,8 @@ def _gates(rows: list[Row]) -> str:
     frugal = min(rows, key=lambda row: (row["pj_per_byte"], row["codec"]))
     return (
         f"Of {len(rows)} models, the smallest is {small['codec']} with {small['area_ge']:.0f} GE for both "
-        f"directions; {frugal['codec']} takes least energy, {frugal['pj_per_byte']:.3g} pJ per byte compressed and "
-        "decompressed. Origin and source of every figure are in leaderboard.md."
+        f"directions; {frugal['codec']} takes least energy, {frugal['pj_per_byte']:.3g} pJ per byte "
+        "compressed and decompressed. Origin and source of every figure are in leaderboard.md."
     )
 
 
