@@ -1,36 +1,19 @@
-"""The command line: `python -m suite run | list | report`.
+"""The command line: `python -m suite run | list | report | publish | verify | compare | merge`.
 
 Heavy modules (numba, polars, h5py) are imported inside the commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-EXIT_UNTRUSTED = 3
-EXIT_INTERRUPTED = 130
-DEFAULT_CORPUS = "traces"
+from suite import cli_reports
+from suite.cli_common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
+
 TOP_ROWS = 15
-
-
-def _fail(error: BaseException | str, code: int = 1) -> NoReturn:
-    click.echo(f"error: {error}", err=True)
-    raise SystemExit(code)
-
-
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """A user's mistake, a damaged file, a full disk: one line and a non-zero exit, no traceback."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        _fail(error)
 
 
 page_option = click.option(
@@ -108,6 +91,7 @@ def run(
     Interrupted runs go on where they stopped: the same command measures only what is missing.
     """
     from suite import terminal
+    from suite.documents import write_documents
     from suite.machine import usable_cores
     from suite.plan import choose_subjects, choose_traces
     from suite.render import write_report
@@ -115,7 +99,7 @@ def run(
     from tracegen.corpus import Corpus
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _one_line_errors():
+    with one_line_errors():
         opened = Corpus.open(corpus)
         out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
         settings = Settings(out, select, jobs or usable_cores(), timing, timeout_s)
@@ -128,19 +112,20 @@ def run(
                 this.execute()
         except KeyboardInterrupt:
             kept = f"{this.finished()} records are kept in {out}; the same command goes on from there"
-            _fail(f"interrupted: {kept}", EXIT_INTERRUPTED)
+            fail(f"interrupted: {kept}", EXIT_INTERRUPTED)
         report_of = write_report(out)
+        write_documents(out)
         terminal.show_board(*report_of, out, TOP_ROWS)
         if page:
             _write_page(out)
     if this.damaged:
         first = min(this.damaged.items())
-        _fail(
+        fail(
             f"{len(this.damaged)} damaged traces, this board cannot be trusted; first {first[0]}: {first[1]}",
             EXIT_UNTRUSTED,
         )
     if not any(row["rank"] for row in report_of[0].rows):
-        _fail("no codec was verified on every trace: there is nothing to rank", EXIT_UNTRUSTED)
+        fail("no codec was verified on every trace: there is nothing to rank", EXIT_UNTRUSTED)
 
 
 @main.command()
@@ -149,10 +134,13 @@ def run(
 def report(folder: Path, page: bool) -> None:
     """Render a run's tables, page and charts again, from its records alone."""
     from suite import terminal
+    from suite.documents import write_documents
     from suite.render import write_report
 
-    with _one_line_errors():
-        terminal.show_board(*write_report(folder), folder, TOP_ROWS)
+    with one_line_errors():
+        report_of = write_report(folder)
+        write_documents(folder)
+        terminal.show_board(*report_of, folder, TOP_ROWS)
         if page:
             _write_page(folder)
 
@@ -171,8 +159,12 @@ def publish(folder: Path, reports: Path, readme: Path) -> None:
     """Copy a run's report to the published ones and show its head in the README."""
     from suite import publish as publishing
 
-    with _one_line_errors():
+    with one_line_errors():
         click.echo(f"published as {publishing.publish(folder, reports, readme)}")
+
+
+for command in (cli_reports.verify, cli_reports.compare, cli_reports.merge):
+    main.add_command(command)
 
 
 @main.group("list")
@@ -214,7 +206,7 @@ def traces(corpus: Path, select: str | None) -> None:
     from suite.plan import choose_traces
     from tracegen.corpus import Corpus
 
-    with _one_line_errors():
+    with one_line_errors():
         opened = Corpus.open(corpus)
         chosen = choose_traces(opened.traces, select)
     rows = [[t.name, "×".join(map(str, t.shape)), f"{t.raw_bytes:,}", t.sha256[:12]] for t in chosen]

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from suite import render, run, site, tables, terminal
+from suite import documents, render, run, site, tables, terminal
 from suite.leaderboard import Board
 from suite.results import RESULTS_FILE
 from suite.tables import Section
@@ -20,7 +20,11 @@ BEGIN, END = "<!-- board -->", "<!-- /board -->"
 INDEX_BEGIN, INDEX_END = "<!-- reports -->", "<!-- /reports -->"
 INDEX_FILE = "README.md"
 PICTURE_FILE = "leaderboard.svg"
-PUBLISHED = (run.RUN_FILE, RESULTS_FILE, PICTURE_FILE, site.PAGE_FILE, *render.REPORT_FILES)
+PUBLISHED = (
+    *(run.RUN_FILE, RESULTS_FILE, PICTURE_FILE, site.PAGE_FILE),
+    *render.REPORT_FILES,
+    *documents.DOCUMENT_FILES,
+)
 README_ROWS = 8
 
 
@@ -36,6 +40,7 @@ def publish(folder: Path, reports: Path, readme: Path) -> Path:
         if (report / RESULTS_FILE).read_bytes() == (folder / RESULTS_FILE).read_bytes():
             raise run.RunError(f"{folder} is published already: {report} holds the same records")
     board, speeds = render.write_report(folder)
+    documents.write_documents(folder)
     (folder / PICTURE_FILE).write_text(terminal.picture(board, speeds), encoding="utf-8")
     site.write_site(folder)
     target = reports / _next_name(corpus, reports)

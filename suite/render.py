@@ -40,14 +40,14 @@ def write_report(folder: Path) -> tuple[leaderboard.Board, list[leaderboard.Row]
     facts, table = run.read_run_file(folder), results.read(folder)
     board, speeds = leaderboard.build(table), leaderboard.times(table)
     document = tables.leaderboard(board, facts, hardware.sections(board.rows, facts))
-    _write(folder, "leaderboard", document, _csv(board.rows + board.lossy))
+    _write(folder, "leaderboard", document, leaderboard_csv(board))
     if speeds:
-        _write(folder, "times", tables.times(speeds, facts), _csv(speeds))
+        _write(folder, "times", tables.times(speeds, facts), csv_text(speeds))
     return board, speeds
 
 
-def _write(folder: Path, stem: str, document: Document, csv_text: str) -> None:
-    texts = {"md": markdown(document), "tex": latex(document), "html": page(document), "csv": csv_text}
+def _write(folder: Path, stem: str, document: Document, as_csv: str) -> None:
+    texts = {"md": markdown(document), "tex": latex(document), "html": page(document), "csv": as_csv}
     for suffix, text in texts.items():
         (folder / f"{stem}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
 
@@ -116,7 +116,12 @@ def page(document: Document) -> str:
     return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{content}\n</body>\n</html>\n'
 
 
-def _csv(rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> str:
+def leaderboard_csv(board: leaderboard.Board) -> str:
+    """The text of `leaderboard.csv`."""
+    return csv_text(board.rows + board.lossy)
+
+
+def csv_text(rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> str:
     """Every column of every row, in full precision's first six digits."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     out = io.StringIO()

@@ -239,15 +239,8 @@ class Run:
             reference = self.records.get(("reference", name, sha256), {})
             timed = self.records.get(("time", name, sha256, spec, size["codec_version"]), {})
             timed = timed if timed.get("machine") == self.machine_id else {}
-            rows.append(_row(trace, reference, self._charged(trace, size), timed))
+            rows.append(_row(trace, reference, charged(trace, size, self.paying_bytes), timed))
         return rows
-
-    def _charged(self, trace: TraceInfo, size: Record) -> Record:
-        """The size with the trace's share of what the codec learned, where it is one that learns."""
-        if "coded_bits" not in size or "state_bytes" not in size:
-            return size
-        share_bits = fitting.state_bits(size["state_bytes"], trace.raw_bytes, self.paying_bytes)
-        return {**size, "coded_bits": size["coded_bits"] + share_bits, "state_bits": share_bits}
 
     def _hardware_specs(self) -> list[str]:
         """Every model with a row: the report's hardware tables come from these facts."""
@@ -293,6 +286,14 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     return facts
 
 
+def charged(trace: TraceInfo, size: Record, paying_bytes: int) -> Record:
+    """The size with the trace's share of what the codec learned, where it is one that learns."""
+    if "coded_bits" not in size or "state_bytes" not in size:
+        return size
+    share_bits = fitting.state_bits(size["state_bytes"], trace.raw_bytes, paying_bytes)
+    return {**size, "coded_bits": size["coded_bits"] + share_bits, "state_bits": share_bits}
+
+
 def set_aside(out: Path) -> None:
     """Rename an existing run's folder, so that a new run starts afresh and nothing is lost."""
     if (out / RUN_FILE).exists():
@@ -307,6 +308,8 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
     phases: dict[str, Record] = {}
     if (out / RUN_FILE).exists():
         facts = read_run_file(out)
+        if "merged_from" in facts:  # it has no journal: its cells would be lost
+            raise RunError(f"{out} holds merged runs; choose another --out, and merge that one with it")
         phases, found = facts["phases"], facts["corpus"]["digest"]
         if found != corpus_digest:
             raise RunError(

@@ -33,6 +33,7 @@ PHASES = {
     "reference": "reference columns",
     "size": "sizes, round trips",
     "time": "times",
+    "verify": "sizes once more",
 }
 WIDTH_WHEN_PIPED = 140
 PICTURE_WIDTH = 110

@@ -2,16 +2,15 @@
 
 import shutil
 
-import polars as pl
 import pytest
 from support import REPOSITORY
 
-from suite import fitting, measure, plan, publish, render, results
+from suite import publish, render, results, verify
 from tracegen.corpus import Corpus
 
 FOLDER = REPOSITORY / "reports"
 REPORTS = publish.published(FOLDER)
-TRACES_MEASURED_AGAIN = 12
+CELLS_MEASURED_AGAIN = 240
 SLOW_CPU_S = 0.25
 """A cell that took longer is not measured again: the others of its codec stand for it."""
 
@@ -45,30 +44,13 @@ def test_the_index_says_which_report_is_current():
     assert shown == f"\n{publish.index(FOLDER)}\n"
 
 
-def installed(specs, corpus, folder):
-    """The subjects among a report's rows that can be made here, with what they learned."""
-    for spec in specs:
-        subject = plan.make_subject(spec)
-        if subject.version != plan.NOT_INSTALLED:
-            yield fitting.kept(corpus, subject, folder) or fitting.keep(
-                corpus, subject, folder, measure.learn(corpus.root, subject)
-            )
-
-
-def test_the_published_sizes_can_be_measured_again(tmp_path):
+@pytest.mark.timeout(600)  # kernels are compiled first on a fresh machine
+def test_the_published_sizes_can_be_measured_again():
     """Of the current report over the corpus that is here; superseded ones are only rendered again."""
     corpus = Corpus.open(REPOSITORY / "traces")
-    published = results.read(publish.current(FOLDER, corpus.digest))
-    assert "failed" not in set(published["status"])
-    subjects = list(installed(published["codec"].unique().sort(), corpus, tmp_path))
-    assert len(subjects) > 10
-    step = len(corpus.traces) // TRACES_MEASURED_AGAIN
-    for trace in corpus.traces[::step]:
-        cells = published.filter(pl.col("trace") == trace.name, pl.col("status") == "ok")
-        sizes = {cell["codec"]: cell for cell in cells.iter_rows(named=True)}
-        for subject in subjects:
-            cell = sizes.get(subject.spec)
-            if cell and (cell["codec_cpu_s"] or 0) <= SLOW_CPU_S:
-                again = measure.measure_size(corpus.root, trace, subject)
-                frame_bits = cell["coded_bits"] - (cell["state_bits"] or 0)
-                assert again.get("coded_bits") == frame_bits, (subject.spec, trace.name)
+    report = publish.current(FOLDER, corpus.digest)
+    assert "failed" not in set(results.read(report)["status"])
+    request = verify.Request(CELLS_MEASURED_AGAIN, seed=1, jobs=2, most_cpu_s=SLOW_CPU_S)
+    verdict = verify.verify(report, corpus, request)
+    assert verdict.differences == []
+    assert verdict.checked > CELLS_MEASURED_AGAIN / 2, verdict.unchecked
