@@ -1,4 +1,4 @@
-"""The command line: `python -m suite run | list | report`.
+"""The command line: `python -m suite run | doctor | list | report | publish`.
 
 Heavy modules (numba, polars, h5py) are imported inside the commands, so that `--help` answers at once.
 """
@@ -159,6 +159,22 @@ def run(
         )
     if not any(row["rank"] for row in report_of[0].rows):
         _fail("no codec was verified on every trace: there is nothing to rank", EXIT_UNTRUSTED)
+
+
+@main.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Where runs go."
+)
+def doctor(out: Path) -> None:
+    """Show what is installed and what machine this is, and say what will make times unreliable."""
+    from suite import doctor as examination
+    from suite import terminal
+
+    with _one_line_errors():
+        finding = examination.examine(out)
+    for title, header, rows in finding.tables:
+        terminal.show_table(title, header, rows)
+    click.echo(f"verdict: {finding.verdict()}")
 
 
 @main.command()

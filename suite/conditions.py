@@ -103,19 +103,26 @@ class Watch:
     def facts(self) -> Facts:
         """For run.json; call it when all workers have ended: only then their CPU time is known as own."""
         facts: Facts = {"core": self.core, "before": self.before, "after": snapshot()}
-        now = usage()
-        if now and self.usage and now.total > self.usage.total:
-            total = now.total - self.usage.total
-            others = (now.busy - self.usage.busy) - (now.own - self.usage.own)
-            facts["steal_share"] = round((now.stolen - self.usage.stolen) / total, 4)
-            facts["others_share"] = round(max(0.0, others / total), 4)
+        facts |= shares(self.usage, usage())
         if len(self.probes) > 1:
             facts["probe_s"] = self.probes
         return facts
 
 
+def shares(before: Usage | None, after: Usage | None) -> Facts:
+    """What the host and other programs had of the cores' time in between; empty where that is unknown."""
+    if before is None or after is None or after.total <= before.total:
+        return {}
+    total = after.total - before.total
+    others = (after.busy - before.busy) - (after.own - before.own)
+    return {
+        "steal_share": round((after.stolen - before.stolen) / total, 4),
+        "others_share": round(max(0.0, others / total), 4),
+    }
+
+
 def noise(facts: Facts) -> list[str]:
-    """What made a time phase's times unreliable, in words; empty where nothing did."""
+    """What makes times unreliable, in words; empty where nothing does."""
     found = []
     if facts.get("steal_share", 0) > STEAL_MAX:
         found.append(f"the host took {facts['steal_share']:.0%} of the cores' time away")
@@ -123,7 +130,7 @@ def noise(facts: Facts) -> list[str]:
         found.append(f"other programs used {facts['others_share']:.0%} of the cores' time")
     first, *_, last = facts.get("probe_s") or [1.0, 1.0]
     if abs(last / first - 1) > DRIFT_MAX:
-        found.append(f"a fixed piece of work took {last / first - 1:+.0%} time after it than before")
+        found.append(f"a fixed piece of work took {last / first - 1:+.0%} time at the end against the start")
     if facts.get("core", 0) is None:
         found.append("this system lets no process keep a core")
     return found
