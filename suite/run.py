@@ -131,7 +131,8 @@ class Run:
         jobs = self.settings.jobs
         with execute.worker_pool(jobs) as pool:
             self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
-            self._phase("reference", pool, jobs, measure.measure_reference, references)
+            wall_s = self._phase("reference", pool, jobs, measure.measure_reference, references)
+            self.watcher.end(f"{len(references)} traces in {wall_s:.1f} s")
             wall_s = self._phase("size", pool, jobs, measure.measure_size, cells)
         cpu_s = sum(self.records[_key("size", *cell)].get("codec_cpu_s", 0.0) for cell in cells)
         busy = cpu_s / (wall_s * jobs) if cells else 0.0

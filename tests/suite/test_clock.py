@@ -1,7 +1,6 @@
 """Repeats until a median is known, inputs that are cold, conditions that are noted. Nothing here waits."""
 
 import itertools
-import random
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ def test_slow_calls_are_repeated_as_often_as_the_budget_allows(monkeypatch):
 
 
 def test_a_noisy_median_gets_more_repeats_and_a_quiet_one_does_not(monkeypatch):
-    noise = random.Random(1)
+    noise = np.random.default_rng(1)
     noisy, _ = repeats(monkeypatch, (noise.uniform(2e-5, 8e-5) for _ in itertools.count()))
     quiet, _ = repeats(monkeypatch, itertools.repeat(5e-5))
     assert len(quiet) == clock.FIRST_REPEATS < len(noisy) <= clock.REPEATS_MAX
@@ -56,12 +55,12 @@ def test_a_noisy_median_gets_more_repeats_and_a_quiet_one_does_not(monkeypatch):
 
 
 def test_the_interval_of_the_median_holds_it_as_often_as_it_says():
-    noise = random.Random(2)
+    noise = np.random.default_rng(2)
     for n in (5, 8, 11, 31):
         rank = clock._rank(n)
         held = 0
         for _ in range(2000):
-            values = sorted(noise.gauss(0, 1) for _ in range(n))
+            values = sorted(noise.normal() for _ in range(n))
             held += values[rank - 1] <= 0 <= values[-rank]
         assert held / 2000 > clock.CONFIDENCE - 0.03
     assert not clock._rank(4), "four repeats say too little"

@@ -1,4 +1,4 @@
-"""A codec's new version is measured anew, that codec alone; another machine's times are never shown as ours."""
+"""A codec's new version is measured anew, that codec alone; another machine's times are never ours."""
 
 import dataclasses
 import json
@@ -49,9 +49,7 @@ def test_sizes_of_a_new_version_never_stand_beside_times_of_the_old_one(start):
     start([raw, zvc], timing=True)
     newer = dataclasses.replace(zvc, version="next")
     _, table = start([raw, newer], timing=False)
-    timed = dict(table.group_by("codec").agg(n=table["encode_s"].list.len().first()).iter_rows())
     lengths = {row["codec"]: len(row["encode_s"]) for row in table.iter_rows(named=True)}
-    assert timed.keys() == lengths.keys()
     assert lengths[newer.spec] == 0
     assert lengths["raw"] > 0
 
