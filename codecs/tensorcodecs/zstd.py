@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +9,7 @@ import zstandard
 
 from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.base import DecodeError, TensorCodec, whole_number
+from tensorcodecs.zstd_contexts import contexts
 
 # The densest thing a frame can hold is a run-length block: 3 + 1 bytes stand for at most 128 KiB.
 _RLE_BLOCK_CODED_BYTES = 4
@@ -31,7 +31,7 @@ class Zstd(TensorCodec):
 
     def pack(self, words: Array) -> bytes:
         """Return one frame that declares its content size."""
-        return _contexts.compressor(self.level).compress(words.data)
+        return contexts.compressor(self.level).compress(words.data)
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the frame's content; a size that its blocks could not hold is refused unallocated."""
@@ -46,36 +46,14 @@ class Zstd(TensorCodec):
         return cls(**settings)
 
 
-class _OfThread(threading.local):
-    """Each thread's own contexts, none of which may be shared.
-
-    Making one costs as much time as coding some tens of kilobytes.
-    """
-
-    def __init__(self) -> None:
-        self.decompressor = zstandard.ZstdDecompressor()
-        self.compressors: dict[int, zstandard.ZstdCompressor] = {}
-
-    def compressor(self, level: int) -> zstandard.ZstdCompressor:
-        """The one of the last level asked for: those of high levels hold hundreds of megabytes."""
-        if level not in self.compressors:
-            self.compressors = {level: zstandard.ZstdCompressor(level=level)}
-        return self.compressors[level]
-
-
-_contexts = _OfThread()
-
-
 def frame_content(data: Bytes, dictionary: zstandard.ZstdCompressionDict | None = None) -> Bytes:
     """Return the content of one whole zstd frame; DecodeError before what it could not hold is allocated."""
     try:
         content_bytes = zstandard.get_frame_parameters(data.data).content_size
         if content_bytes > _BLOCK_BYTES_MAX * (data.size // _RLE_BLOCK_CODED_BYTES):
             raise DecodeError(f"a zstd frame of {data.size} bytes cannot hold {content_bytes}")
-        decompressor = (
-            zstandard.ZstdDecompressor(dict_data=dictionary) if dictionary else _contexts.decompressor
-        )
-        content = decompressor.decompress(data.data, allow_extra_data=False)
+        own = zstandard.ZstdDecompressor(dict_data=dictionary) if dictionary else contexts.decompressor
+        content = own.decompress(data.data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise DecodeError(f"not a zstd frame: {error}") from error
     return np.frombuffer(content, np.uint8)
