@@ -89,7 +89,7 @@ FAULTS = {
     "faulty.overwrites-frame": "decode overwrote its input",
     "faulty.dies": "its process died (SIGSEGV)",
     "faulty.exits": "its process died (exit code 75)",
-    "faulty.stubborn": "no result within 2 s; its process was killed",
+    "faulty.stubborn": "no result within 10 s; its process was killed",
 }
 
 
@@ -97,7 +97,7 @@ FAULTS = {
 def faulty_run(corpus_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("faults") / "out"
     codecs = ",".join([*FAULTS, "faulty.caches", "zvc"])
-    options = ("--select", "role=weights,sparsity=0", "--timeout", "2", "--memory-limit", "0.25")
+    options = ("--select", "role=weights,sparsity=0", "--timeout", "10", "--memory-limit", "0.25")
     arguments = command("suite", "run", "--corpus", corpus_folder, "--out", out, "--codecs", codecs, *options)
     done = subprocess.run(
         arguments, env=environment(), capture_output=True, text=True, timeout=200, check=False
