@@ -1,4 +1,4 @@
-"""The command line: `python -m suite run | list | report | publish | verify | compare | merge`.
+"""The command line: `python -m suite run | doctor | list | report | publish | verify | compare | merge`.
 
 Heavy modules (numba, polars, h5py) are imported inside the commands, so that `--help` answers at once.
 """
@@ -6,6 +6,7 @@ Heavy modules (numba, polars, h5py) are imported inside the commands, so that `-
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -75,6 +76,25 @@ def main() -> None:
     help="Seconds after which one cell is given up.",
 )
 @page_option
+@click.option(
+    "--memory-limit",
+    "memory_limit_gib",
+    type=click.FloatRange(0, min_open=True),
+    help="GiB that one cell may add to its worker's memory.  [default: half of the machine's / jobs]",
+)
+@click.option(
+    "--cold/--warm-only",
+    default=False,
+    show_default=True,
+    help="Time every codec a second time, on inputs that no cache holds.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Progress on standard error: for people, or one JSON object a line.",
+)
 def run(
     corpus: Path,
     out: Path | None,
@@ -85,30 +105,37 @@ def run(
     resume: bool,
     timeout_s: float,
     page: bool,
+    memory_limit_gib: float | None,
+    cold: bool,
+    log_format: str,
 ) -> None:
     """Measure every trace with every codec and hardware model, and rank them.
 
     Interrupted runs go on where they stopped: the same command measures only what is missing.
     """
-    from suite import terminal
+    from suite import memory, terminal
     from suite.documents import write_documents
     from suite.machine import usable_cores
     from suite.plan import choose_subjects, choose_traces
     from suite.render import write_report
     from suite.run import Run, Settings, set_aside
+    from suite.watching import JsonWatcher
     from tracegen.corpus import Corpus
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with one_line_errors():
         opened = Corpus.open(corpus)
         out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
-        settings = Settings(out, select, jobs or usable_cores(), timing, timeout_s)
+        jobs = jobs or usable_cores()
+        limit = int(memory_limit_gib * 2**30) if memory_limit_gib else memory.default_limit_bytes(jobs)
+        settings = Settings(out, select, jobs, timing, timeout_s, limit, cold)
         traces, subjects = choose_traces(opened.traces, select), choose_subjects(codecs)
         if not resume:
             set_aside(out)
+        watcher = JsonWatcher(sys.stderr) if log_format == "json" else terminal.ProgressWatcher()
         this = Run(settings, opened, traces, subjects)
         try:
-            with terminal.ProgressWatcher() as this.watcher:
+            with watcher as this.watcher:
                 this.execute()
         except KeyboardInterrupt:
             kept = f"{this.finished()} records are kept in {out}; the same command goes on from there"
@@ -126,6 +153,22 @@ def run(
         )
     if not any(row["rank"] for row in report_of[0].rows):
         fail("no codec was verified on every trace: there is nothing to rank", EXIT_UNTRUSTED)
+
+
+@main.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Where runs go."
+)
+def doctor(out: Path) -> None:
+    """Show what is installed and what machine this is, and say what will make times unreliable."""
+    from suite import doctor as examination
+    from suite import terminal
+
+    with one_line_errors():
+        finding = examination.examine(out)
+    for title, header, rows in finding.tables:
+        terminal.show_table(title, header, rows)
+    click.echo(f"verdict: {finding.verdict()}")
 
 
 @main.command()

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from suite import isolation, memory
+
 C = TypeVar("C")
 
-QUEUED_PER_WORKER = 8
-"""Cells handed out ahead, so that a worker never waits for the next one."""
+BATCHES_PER_WORKER = 3
+"""Batches handed out ahead, so that a worker never waits for the next one."""
+BATCH_CELLS_MAX = 32
+_REPLACED_MAX = 3
+"""So often a batch is handed out again whose worker asked to be replaced; then that was the codec's doing."""
 
 SINGLE_THREAD = {
     f"{name}_NUM_THREADS": "1" for name in ("BLOSC", "MKL", "NUMBA", "OMP", "OPENBLAS", "POLARS_MAX")
@@ -23,17 +33,44 @@ SINGLE_THREAD = {
 """One core a worker: codecs are measured on one thread, and workers never fight for cores."""
 
 
-def _start_worker() -> None:
+@dataclass(frozen=True)
+class Limits:
+    """What a cell may take before it is given up; no `memory_bytes` = no limit."""
+
+    timeout_s: float
+    memory_bytes: int | None = None
+
+
+@dataclass
+class _Batch(Generic[C]):
+    """Cells handed to one worker together; `progress` tells how many it began."""
+
+    cells: Sequence[tuple[C, tuple[Any, ...]]]
+    progress: Path
+    replaced: int = field(default=0)
+
+    def running(self) -> int:
+        """Which cell a worker that ended was at."""
+        return max(0, self.progress.stat().st_size - 1) if self.progress.exists() else 0
+
+
+def _start_worker(core: int | None) -> None:
     # Ctrl-C reaches the whole process group; only the parent, which owns the journal, acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+        memory.keep_freed_memory()
 
 
 @contextmanager
-def worker_pool(jobs: int) -> Iterator[ProcessPool]:
-    """A pool of fresh processes (spawned: numba and threads do not survive a fork); stopped on any error."""
+def worker_pool(jobs: int, core: int | None = None) -> Iterator[ProcessPool]:
+    """A pool of fresh processes (spawned: numba and threads do not survive a fork); stopped on any error.
+
+    Workers on a `core` of their own are there to be timed.
+    """
     os.environ.update(SINGLE_THREAD)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, context=context)
+    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, initargs=(core,), context=context)
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]
@@ -48,40 +85,97 @@ def run_cells(
     pool: ProcessPool,
     jobs: int,
     function: Callable[..., Any],
-    cells: Iterable[tuple[C, tuple[Any, ...]]],
-    timeout_s: float,
-) -> Iterator[tuple[C, Any, str | None]]:
-    """Call `function` on every cell's arguments; yields (cell, result, None) or (cell, None, reason).
+    cells: Sequence[tuple[C, tuple[Any, ...]]],
+    limits: Limits,
+) -> Iterator[tuple[C, Any, str | None, float]]:
+    """Call `function` on every cell's arguments; yields (cell, result, None or why there is none, seconds).
 
-    A cell that takes longer than `timeout_s` is killed with its worker, and one whose worker dies is
-    reported; the pool replaces the worker and the other cells go on.
+    A cell that takes longer than it may is killed with its worker, and one whose worker dies is reported;
+    the pool replaces the worker and the other cells go on, those of the same batch in another one.
     """
-    waiting = iter(cells)
-    running: dict[Future[Any], C] = {}
-    while True:
-        for cell, arguments in waiting:
-            running[pool.schedule(function, args=arguments, timeout=timeout_s)] = cell
-            if len(running) >= QUEUED_PER_WORKER * jobs:
-                break
-        if not running:
-            return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield running.pop(future), *_outcome(future, timeout_s)
+    waiting = deque(cells)
+    again: deque[Sequence[tuple[C, tuple[Any, ...]]]] = deque()
+    running: dict[Future[Any], _Batch[C]] = {}
+    with tempfile.TemporaryDirectory(prefix="suite-") as folder:
+        numbers = itertools.count()
+        while True:
+            while len(running) < BATCHES_PER_WORKER * jobs:
+                batch = again.popleft() if again else _next_batch(waiting, jobs)
+                if not batch:
+                    break
+                new = _Batch(batch, Path(folder, str(next(numbers))))
+                running[_schedule(pool, function, new, limits)] = new
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                batch_done = running.pop(future)
+                if _asks_for_another(future, batch_done):
+                    running[_schedule(pool, function, batch_done, limits)] = batch_done
+                    continue
+                outcomes, rest = _settle(future, batch_done, limits)
+                batch_done.progress.unlink(missing_ok=True)
+                again.extend(part for part in rest if part)
+                yield from outcomes
 
 
-def _outcome(future: Future[Any], timeout_s: float) -> tuple[Any, str | None]:
-    try:
-        return future.result(), None
-    except TimeoutError:
-        return None, f"no result within {timeout_s:g} s; its process was killed"
-    except ProcessExpired as error:
-        return None, f"its process died ({_how(error.exitcode)})"
-    except Exception as error:  # noqa: BLE001 - raised in the worker: the reason of that one cell
-        return None, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+def _next_batch(waiting: deque[tuple[C, tuple[Any, ...]]], jobs: int) -> Sequence[tuple[C, tuple[Any, ...]]]:
+    """Smaller ones towards the end, so that no worker has many while another has none."""
+    share = len(waiting) // (2 * BATCHES_PER_WORKER * jobs)
+    return [waiting.popleft() for _ in range(min(len(waiting), max(1, min(BATCH_CELLS_MAX, share))))]
+
+
+def _schedule(
+    pool: ProcessPool, function: Callable[..., Any], batch: _Batch[C], limits: Limits
+) -> Future[Any]:
+    arguments = [arguments for _, arguments in batch.cells]
+    scheduled: Future[Any] = pool.schedule(
+        isolation.run_batch,
+        args=(function, arguments, limits.memory_bytes, batch.progress),
+        # The last cell of a batch begins within BATCH_S and has its whole time.
+        timeout=limits.timeout_s + (isolation.BATCH_S if len(arguments) > 1 else 0),
+    )
+    return scheduled
+
+
+def _asks_for_another(future: Future[Any], batch: _Batch[C]) -> bool:
+    error = future.exception()
+    batch.replaced += 1
+    return (
+        isinstance(error, ProcessExpired)
+        and error.exitcode == isolation.REPLACE_EXIT_CODE
+        and not batch.progress.exists()
+        and batch.replaced <= _REPLACED_MAX
+    )
+
+
+def _settle(
+    future: Future[Any], batch: _Batch[C], limits: Limits
+) -> tuple[list[tuple[C, Any, str | None, float]], list[Sequence[tuple[C, tuple[Any, ...]]]]]:
+    """What is known of the batch's cells, and the parts of it that are to be handed out again."""
+    error = future.exception()
+    if error is None:
+        found = [(cell, *outcome) for (cell, _), outcome in zip(batch.cells, future.result(), strict=False)]
+        return found, [batch.cells[len(found) :]]
+    at = batch.running()
+    seconds = limits.timeout_s if isinstance(error, TimeoutError) else 0.0
+    # What the worker finished before it ended, it took along.
+    return [(batch.cells[at][0], None, _why(error, limits), seconds)], [
+        batch.cells[:at],
+        batch.cells[at + 1 :],
+    ]
+
+
+def _why(error: BaseException, limits: Limits) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no result within {limits.timeout_s:g} s; its process was killed"
+    if isinstance(error, ProcessExpired):
+        return f"its process died ({_how(error.exitcode)})"
+    return isolation.one_line(error)
 
 
 def _how(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
-        return signal.Signals(-exitcode).name
+        name = signal.Signals(-exitcode).name
+        return f"{name}: killed from outside, perhaps out of memory" if name == "SIGKILL" else name
     return f"exit code {exitcode}"

@@ -141,12 +141,15 @@ def _not_ok(table: pl.DataFrame) -> list[Row]:
     return by_cause.agg(pl.len().alias("cells"), pl.col("trace").first(), pl.col("reason").first()).to_dicts()
 
 
-def times(table: pl.DataFrame) -> list[Row]:
+def times(table: pl.DataFrame, cache: str = "") -> list[Row]:
     """Speeds of every timed codec, over the traces that it and memcpy were both timed on.
 
     A cell's time is the median of its repeats; a codec's speed is the sum of raw bytes over the sum of
-    these. `spread` is the median over cells of (slowest - fastest) / median of the repeats.
+    these. `spread` is the median over cells of (slowest - fastest) / median of the repeats. `cache` = "cold_"
+    takes the times from inputs that no cache held.
     """
+    if cache:
+        table = table.with_columns(encode_s=pl.col(f"{cache}encode_s"), decode_s=pl.col(f"{cache}decode_s"))
     timed = table.filter((pl.col("encode_s").list.len() > 0) & (pl.col("decode_s").list.len() > 0))
     memcpy = {
         row["trace"]: statistics.median(row["encode_s"])
@@ -169,6 +172,9 @@ def _speeds(cells: Sequence[Row], memcpy: dict[str, float]) -> Row:
         speeds[f"{direction}_mb_s"] = raw_mb / seconds
         speeds[f"{direction}_x_memcpy"] = memcpy_s / seconds
         speeds[f"{direction}_spread"] = _spread([row[f"{direction}_s"] for row in cells])
+    peaks = [row["peak_memory_bytes"] for row in cells if row["peak_memory_bytes"] is not None]
+    if peaks:
+        speeds["peak_memory_mib"] = max(peaks) / 2**20
     return speeds
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import hwmodels
-from suite import fitting
+from suite import clock, fitting, isolation, memory
 from suite.journal import Record
 from suite.plan import Subject
 from suite.reference import zero_aware_order0
@@ -26,14 +27,9 @@ from tensorcodecs import arrays, kernels, registry
 from tracegen.corpus import Corpus, CorpusError, TraceInfo
 
 Array = npt.NDArray[Any]
-T = TypeVar("T")
 
 DAMAGED = "damaged"
 """Marks a record whose trace, not whose codec, is at fault."""
-
-TIMED_REPEATS = 5
-TIME_BUDGET_S = 0.03
-"""Per direction and cell: repeats stop when they would take longer than this, but never below one."""
 
 
 def warm_up(subject: Subject) -> tuple[int, int]:
@@ -74,26 +70,53 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
     except CorpusError as error:
         return _damaged(error)
     try:
-        codec = _instance(subject)
+        codec = _warm_instance(subject)
     except registry.NotInstalledError as error:
         return _not_ok("skipped", str(error))
+    except MemoryError:
+        raise  # `isolation` knows the limit
+    except Exception as error:  # noqa: BLE001 - whatever a codec raises is its row's reason
+        return _not_ok("failed", f"warm-up raised {isolation.one_line(error)}")
+    held = memory.held_bytes()
+    record = _round_trip(codec, trace, subject, pristine)
+    if record["status"] == "ok":
+        leaked = memory.leaked_bytes(lambda: _round_trip(codec, trace, subject, pristine), held)
+        if leaked:
+            isolation.spoil("leak")
+            return _not_ok("failed", f"keeps {leaked / 2**20:.0f} MiB more after every call: it leaks")
+    return record
+
+
+def _round_trip(codec: Any, trace: TraceInfo, subject: Subject, pristine: Array) -> Record:  # noqa: ANN401
     # The codec gets its own copy: some overwrite their input, and that must be seen.
     work = pristine.copy()
     raw = arrays.raw_bytes(pristine)
-    start = time.process_time()
+    peak, start = memory.Peak(), time.process_time()
     try:
         coded = registry.encode_array(codec, work)
     except TypeError as error:
-        return _not_ok("skipped", f"does not take {trace.dtype}: {_one_line(error)}")
-    except Exception as error:  # noqa: BLE001 - whatever a codec raises is its row's reason
-        return _not_ok("failed", f"encode raised {_one_line(error)}")
+        return _not_ok("skipped", f"does not take {trace.dtype}: {isolation.one_line(error)}")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - likewise
+        return _not_ok("failed", f"encode raised {isolation.one_line(error)}")
+    cpu_s = time.process_time() - start
     if not np.array_equal(arrays.raw_bytes(work), raw):
+        isolation.spoil("overwrote")
         return _not_ok("failed", "encode overwrote its input")
+    frame = arrays.raw_bytes(coded).copy()
+    start = time.process_time()
     try:
         decoded = registry.decode_bytes(codec, coded, raw.size)
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - likewise
-        return _not_ok("failed", f"decode raised {_one_line(error)}")
-    record: Record = {"codec_cpu_s": time.process_time() - start}
+        return _not_ok("failed", f"decode raised {isolation.one_line(error)}")
+    record: Record = {"codec_cpu_s": cpu_s + time.process_time() - start}
+    record["peak_memory_bytes"] = peak.grown_bytes()
+    if not np.array_equal(arrays.raw_bytes(coded), frame):
+        isolation.spoil("overwrote")
+        return _not_ok("failed", "decode overwrote its input")
     exact = np.array_equal(decoded, raw)
     if subject.lossless and not exact:
         return _not_ok("failed", _difference(decoded, raw))
@@ -101,7 +124,7 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
         "status": "ok",
         "reason": subject.unfitted,
         "bit_exact": exact,
-        "coded_bits": 8 * arrays.raw_bytes(coded).size,
+        "coded_bits": 8 * frame.size,
     }
     if not subject.lossless:
         record |= _errors(decoded, pristine)
@@ -110,32 +133,28 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
     return record
 
 
-def measure_time(root: Path, trace: TraceInfo, subject: Subject) -> Record:
+def measure_time(root: Path, trace: TraceInfo, subject: Subject, cold: bool = False) -> Record:
     """Every timed repeat of encoding and decoding one trace, in seconds, on the wall clock."""
     codec = _warm_instance(subject)
     work = _load(root, trace).copy()
+    coded = registry.encode_array(codec, work)
+    arrays_in: Iterator[Array] = clock.cold_copies(work) if cold else itertools.repeat(work)
+    frames_in: Iterator[arrays.ArrayOrBuffer] = itertools.repeat(coded)
+    if cold:
+        frames_in = clock.cold_copies(arrays.raw_bytes(coded))
     gc.disable()
     try:
-        encode_s, coded = _repeat(lambda: registry.encode_array(codec, work))
-        decode_s, _ = _repeat(lambda: registry.decode_bytes(codec, coded, work.nbytes))
+        encode_s = clock.repeat(lambda array: registry.encode_array(codec, array), arrays_in)
+        decode_s = clock.repeat(lambda data: registry.decode_bytes(codec, data, work.nbytes), frames_in)
     finally:
         gc.enable()
-    return {"encode_s": encode_s, "decode_s": decode_s}
+    prefix = "cold_" if cold else ""
+    return {f"{prefix}encode_s": encode_s, f"{prefix}decode_s": decode_s}
 
 
-def _repeat(call: Callable[[], T]) -> tuple[list[float], T]:
-    """Wall seconds of each repeat; the first call is a warm-up unless it alone spends the budget."""
-    first_s, result = _clock(call)
-    if first_s >= TIME_BUDGET_S:
-        return [first_s], result
-    repeats = min(TIMED_REPEATS, max(1, int(TIME_BUDGET_S / max(first_s, 1e-9))))
-    return [_clock(call)[0] for _ in range(repeats)], result
-
-
-def _clock(call: Callable[[], T]) -> tuple[float, T]:
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
+def measure_cold_time(root: Path, trace: TraceInfo, subject: Subject) -> Record:
+    """As `measure_time`, each call on a copy of its input that no cache of this core holds any more."""
+    return measure_time(root, trace, subject, cold=True)
 
 
 def _hardware_sizes(model: hwmodels.HardwareModel, array: Array) -> Record:
@@ -167,11 +186,6 @@ def _not_ok(status: str, reason: str) -> Record:
 
 def _damaged(error: CorpusError) -> Record:
     return {**_not_ok("failed", f"damaged trace: {error}"), DAMAGED: True}
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 @functools.cache

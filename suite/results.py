@@ -60,6 +60,9 @@ FIELDS = (
     Field("zero_fraction", _FLOAT, "share of values whose bits are all zero"),
     Field("encode_s", pl.List(_FLOAT), "every timed repeat of encoding, seconds; empty if not timed"),
     Field("decode_s", pl.List(_FLOAT), "every timed repeat of decoding, seconds; empty if not timed"),
+    Field("cold_encode_s", pl.List(_FLOAT), "as encode_s, of inputs that no cache holds; null if old"),
+    Field("cold_decode_s", pl.List(_FLOAT), "as decode_s, of inputs that no cache holds; null if old"),
+    Field("peak_memory_bytes", _INT, "growth of resident memory while coding, input aside; null if old"),
     Field("codec_cpu_s", _FLOAT, "CPU seconds in the codec during the size phase (not a benchmark)"),
     Field("codec_version", _STRING, "version of the codec's format or of the library behind it"),
     Field("trace_sha256", _STRING, "SHA-256 of the trace's little-endian C-order bytes"),
@@ -71,7 +74,8 @@ ADDED_LATER = {
     "precision": pl.col("dtype"),
     "split": pl.lit("test"),
     **{name: pl.lit(None, pl.String) for name in ("pruning", "phase", "tensor_kind")},
-    "state_bits": pl.lit(None, pl.Int64),
+    **{name: pl.lit(None, pl.Int64) for name in ("state_bits", "peak_memory_bytes")},
+    **{name: pl.lit(None, pl.List(pl.Float64)) for name in ("cold_encode_s", "cold_decode_s")},
 }
 """What results get that were published before there were these columns."""
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from pebble import ProcessPool
 
-from suite import execute, fitting, machine, measure, results
+from suite import conditions, execute, fitting, machine, measure, results
 from suite.hardware import hardware_facts
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
+from suite.watching import Done, Watcher
 from tracegen.corpus import Corpus, TraceInfo
 
 RUN_FILE = "run.json"
@@ -40,26 +41,18 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked to do. `timeout_s` is for one cell; `jobs` is for the size phase."""
+    """What a run was asked to do. `jobs` is for the size phase, `timeout_s` and the limit for one cell.
+
+    `cold` asks for times of inputs that no cache holds, beside the others.
+    """
 
     out: Path
     select: str | None = None
     jobs: int = 1
     timing: bool = True
     timeout_s: float = 120.0
-
-
-class Watcher:
-    """Told of a run's progress; the command line shows it, other callers need not."""
-
-    def begin(self, title: str, total: int) -> None:
-        """A phase of `total` steps begins."""
-
-    def step(self) -> None:
-        """One of the phase's steps is done."""
-
-    def end(self, summary: str) -> None:
-        """The phase is over."""
+    memory_limit_bytes: int | None = None
+    cold: bool = False
 
 
 @dataclass
@@ -79,6 +72,7 @@ class Run:
         self.records: dict[Key, Record] = {}
         self.phases: dict[str, Record] = {}
         self.paying_bytes = fitting.paying_bytes(self.corpus)
+        self.limits = execute.Limits(self.settings.timeout_s, self.settings.memory_limit_bytes)
 
     def execute(self) -> None:
         """Measure every cell of the plan that the journal lacks, then write run.json and the results.
@@ -112,13 +106,11 @@ class Run:
             jobs = min(self.settings.jobs, len(todo))
             self.watcher.begin("fit", len(todo))
             with execute.worker_pool(jobs) as pool:
-                for s, state, why in execute.run_cells(
-                    pool, jobs, measure.learn, todo, self.settings.timeout_s
-                ):
+                for s, state, why, seconds in execute.run_cells(pool, jobs, measure.learn, todo, self.limits):
                     subjects[s.spec] = s if why else fitting.keep(self.corpus, s, out, state)
                     if why:
                         self._fail_all(s, f"not fitted: {why}")
-                    self.watcher.step()
+                    self.watcher.step(done("fit", (None, s), why, seconds, {}))
             wall_s, n_traces = time.perf_counter() - start, len(fitting.lessons(self.corpus))
             self.phases["fit"] = {"codecs": len(todo), "wall_s": wall_s}
             self.watcher.end(f"{len(todo)} codecs learned on {n_traces} traces in {wall_s:.1f} s")
@@ -139,7 +131,8 @@ class Run:
         jobs = self.settings.jobs
         with execute.worker_pool(jobs) as pool:
             self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
-            self._phase("reference", pool, jobs, measure.measure_reference, references)
+            wall_s = self._phase("reference", pool, jobs, measure.measure_reference, references)
+            self.watcher.end(f"{len(references)} traces in {wall_s:.1f} s")
             wall_s = self._phase("size", pool, jobs, measure.measure_size, cells)
         cpu_s = sum(self.records[_key("size", *cell)].get("codec_cpu_s", 0.0) for cell in cells)
         busy = cpu_s / (wall_s * jobs) if cells else 0.0
@@ -148,26 +141,46 @@ class Run:
 
     def _time_phase(self) -> None:
         sampled = {s.spec: self._sample(s) for s in self.subjects if s.kind == "software"}
-        cells = [
-            (t, s)
-            for t in self.traces
-            for s in self.subjects
-            if t.name in sampled.get(s.spec, ()) and self._missing("time", t, s)
-        ]
-        if cells:
-            with execute.worker_pool(1) as pool:
-                wall_s = self._phase("time", pool, 1, measure.measure_time, cells)
-            self.watcher.end(f"{len(cells)} cells timed alone in {wall_s:.1f} s")
+        kinds = ("time", "cold") if self.settings.cold else ("time",)
+        for kind in kinds:
+            cells = [
+                (t, s)
+                for t in self.traces
+                for s in self.subjects
+                if t.name in sampled.get(s.spec, ()) and self._missing(kind, t, s)
+            ]
+            if cells:
+                self._time(kind, cells)
+
+    def _time(self, kind: str, cells: Sequence[tuple[TraceInfo, Subject]]) -> None:
+        """Time the cells in one worker on a core of its own, and note how quiet the machine was."""
+        earlier = self.phases.get(kind, {}).get("conditions", [])
+        watch = conditions.Watch(conditions.choose_core())
+        with conditions.away_from(watch.core), execute.worker_pool(1, core=watch.core) as pool:
+            watch.probed(self._probe(pool))
+            function = measure.measure_cold_time if kind == "cold" else measure.measure_time
+            wall_s = self._phase(kind, pool, 1, function, cells)
+            watch.probed(self._probe(pool))
+        # A folder's times may be of several starts: each start's conditions stay.
+        self.phases[kind]["conditions"] = [*earlier, facts := watch.facts()]
+        noise = "; ".join(conditions.noise(facts))
+        self.watcher.end(
+            f"{len(cells)} cells timed alone in {wall_s:.1f} s" + (f"; NOISY: {noise}" if noise else "")
+        )
+
+    def _probe(self, pool: ProcessPool) -> list[float] | None:
+        outcomes = execute.run_cells(pool, 1, conditions.probe, [(None, ())], self.limits)
+        return next((seconds for _, seconds, _, _ in outcomes), None)
 
     def _compile(self, pool: ProcessPool, jobs: int, subjects: Sequence[Subject]) -> None:
         start = time.perf_counter()
         compiled = loaded = 0
         self.watcher.begin("compile", len(subjects))
         cells = [(s, (s,)) for s in subjects]
-        for _, counts, _ in execute.run_cells(pool, jobs, measure.warm_up, cells, self.settings.timeout_s):
+        for s, counts, why, seconds in execute.run_cells(pool, jobs, measure.warm_up, cells, self.limits):
             # A codec that cannot even be made fails again in each of its cells, with the reason.
             compiled, loaded = (compiled + counts[0], loaded + counts[1]) if counts else (compiled, loaded)
-            self.watcher.step()
+            self.watcher.step(done("compile", (None, s), why, seconds, {}))
         wall_s = time.perf_counter() - start
         self.phases["compile"] = {"wall_s": wall_s, "kernels_compiled": compiled, "kernels_cached": loaded}
         self.watcher.end(f"{compiled} kernels compiled, {loaded} from the cache, in {wall_s:.1f} s")
@@ -181,14 +194,17 @@ class Run:
         cells: Sequence[tuple[TraceInfo, Subject | None]],
     ) -> float:
         """Measure the cells and journal each as it ends; returns the phase's wall seconds."""
-        start = time.perf_counter()
+        start, own_start_s = time.perf_counter(), time.process_time()
         self.watcher.begin(kind, len(cells))
         todo = [((t, s), (self.corpus.root, t) + ((s,) if s else ())) for t, s in cells]
-        for cell, result, reason in execute.run_cells(pool, jobs, function, todo, self.settings.timeout_s):
-            self._append(kind, cell, {"status": "failed", "reason": reason} if result is None else result)
-            self.watcher.step()
+        for cell, result, why, seconds in execute.run_cells(pool, jobs, function, todo, self.limits):
+            found = {"status": "failed", "reason": why} if result is None else result
+            self._append(kind, cell, found)
+            self.watcher.step(done(kind, cell, why, seconds, found))
         wall_s = time.perf_counter() - start
-        self.phases[kind] = {"cells": len(cells), "wall_s": wall_s}
+        # Scheduling, journal, progress: all that this process does.
+        own_cpu_s = time.process_time() - own_start_s
+        self.phases[kind] = {"cells": len(cells), "wall_s": wall_s, "own_cpu_s": own_cpu_s}
         return wall_s
 
     def _append(self, kind: str, cell: tuple[TraceInfo, Subject | None], result: Record) -> None:
@@ -207,7 +223,7 @@ class Run:
         if kind == "size" and subject:
             record |= {"kind": subject.kind, "lossless": subject.lossless}
             record |= {"state_bytes": subject.state_bytes} if subject.learns else {}
-        if kind == "time":
+        if kind in ("time", "cold"):
             record["machine"] = self.machine_id
         record |= result
         self.records[_key_of(record)] = record
@@ -237,10 +253,16 @@ class Run:
         for (name, sha256, spec), size in latest.items():
             trace = traces[name, sha256]
             reference = self.records.get(("reference", name, sha256), {})
-            timed = self.records.get(("time", name, sha256, spec, size["codec_version"]), {})
-            timed = timed if timed.get("machine") == self.machine_id else {}
-            rows.append(_row(trace, reference, charged(trace, size, self.paying_bytes), timed))
+            timed = {
+                kind: self._own(self.records.get((kind, name, sha256, spec, size["codec_version"]), {}))
+                for kind in ("time", "cold")
+            }
+            rows.append(_row(trace, reference, charged(trace, size, self.paying_bytes), **timed))
         return rows
+
+    def _own(self, timed: Record) -> Record:
+        """The record where it was timed on this machine; empty where on another one."""
+        return timed if timed.get("machine") == self.machine_id else {}
 
     def _hardware_specs(self) -> list[str]:
         """Every model with a row: the report's hardware tables come from these facts."""
@@ -322,18 +344,28 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
     return phases
 
 
-def _row(trace: TraceInfo, reference: Record, size: Record, timed: Record) -> Record:
+def done(
+    kind: str, cell: tuple[TraceInfo | None, Subject | None], why: str | None, seconds: float, found: Record
+) -> Done:
+    """What a watcher is told of a cell, from what its worker gave back."""
+    trace, subject = cell
+    name, spec = trace.name if trace else "", subject.spec if subject else ""
+    status, reason = found.get("status", "ok"), str(found.get("reason", ""))
+    return Done(kind, name, spec, "failed" if why else status, seconds, why or reason)
+
+
+def _row(trace: TraceInfo, reference: Record, size: Record, time: Record, cold: Record) -> Record:
     row: Record = {
         **{name: getattr(trace, name) for name in OF_TRACE},
         "tensor_kind": trace.kind,
         "raw_bits": 8 * trace.raw_bytes,
         **reference,
         **size,
-        "encode_s": timed.get("encode_s", []),
-        "decode_s": timed.get("decode_s", []),
+        **{name: time.get(name, []) for name in ("encode_s", "decode_s")},
+        **{name: cold.get(name, []) for name in ("cold_encode_s", "cold_decode_s")},
     }
-    if timed.get("reason"):  # the size was verified before; it stands
-        row["reason"] = f"not timed: {timed['reason']}"
+    if reason := time.get("reason") or cold.get("reason"):  # the size was verified before; it stands
+        row["reason"] = f"not timed: {reason}"
     return row
 
 

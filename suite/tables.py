@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from suite import conditions
 from suite.breakdowns import Breakdown
 from suite.leaderboard import Board, Row
 
@@ -223,21 +224,14 @@ def _lossy_and_failed(board: Board) -> list[Section]:
     return sections
 
 
-def times(rows: Sequence[Row], run: Row) -> Document:
-    """The speeds as a document; it names its machine."""
+def times(rows: Sequence[Row], run: Row, cold: Sequence[Row] = ()) -> Document:
+    """The speeds as a document; it names its machine and, where they were noted, says how quiet it was."""
     machine = run["machine"]
-    columns = [CODEC]
-    for direction in ("encode", "decode"):
-        columns += [
-            Column(f"{direction}_mb_s", f"{direction} MB/s", rate),
-            Column(f"{direction}_x_memcpy", f"{direction} × memcpy", lambda v: f"{v:.3g}"),
-            Column(f"{direction}_spread", f"{direction} spread", percent),
-        ]
-    columns += [Column("traces", "traces"), Column("repeats", "repeats")]
     intro = (
         f"{machine['cpu']}, {machine['usable_cores']} cores, {machine['system']}, "
         f"Python {machine['python']}. "
         "One thread, one codec at a time, nothing else measured beside it.",
+        *_conditions(run.get("phases", {})),
         f"Corpus digest {run['corpus']['digest']}.",
     )
     note = (
@@ -245,4 +239,37 @@ def times(rows: Sequence[Row], run: Row) -> Document:
         "against the raw row (a copy) on the same traces; spread = median over traces of (slowest - "
         "fastest) / median."
     )
-    return Document("Squeezemark speeds", intro, (Section("Software", note, tuple(columns), rows),))
+    columns = _speed_columns()
+    if any("peak_memory_mib" in row for row in rows):
+        note += (
+            " Peak memory = by how much encoding and decoding a trace made the resident memory grow at "
+            "most, input aside, output counted."
+        )
+        columns.append(Column("peak_memory_mib", "peak memory MiB", rate))
+    sections = [Section("Software", note, tuple(columns), rows)]
+    if cold:
+        cold_note = (
+            "As above, but each call gets a copy of its input that no cache of its core holds any more."
+        )
+        sections.append(Section("Software, cold inputs", cold_note, tuple(_speed_columns()), cold))
+    return Document("Squeezemark speeds", intro, tuple(sections))
+
+
+def _speed_columns() -> list[Column]:
+    columns = [CODEC]
+    for direction in ("encode", "decode"):
+        columns += [
+            Column(f"{direction}_mb_s", f"{direction} MB/s", rate),
+            Column(f"{direction}_x_memcpy", f"{direction} × memcpy", lambda v: f"{v:.3g}"),
+            Column(f"{direction}_spread", f"{direction} spread", percent),
+        ]
+    return [*columns, Column("traces", "traces"), Column("repeats", "repeats")]
+
+
+def _conditions(phases: Row) -> list[str]:
+    """How quiet the machine was in each start that timed anything; nothing for runs that did not note it."""
+    starts = [facts for kind in ("time", "cold") for facts in phases.get(kind, {}).get("conditions", ())]
+    noisy = sorted({reason for facts in starts for reason in conditions.noise(facts)})
+    if noisy:
+        return [f"NOISY, so compare speeds with care: while they were measured, {'; '.join(noisy)}."]
+    return ["The machine was quiet while they were measured."] if starts else []

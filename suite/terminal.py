@@ -6,6 +6,7 @@ import io
 import re
 import time
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 from rich import box
@@ -24,8 +25,8 @@ from rich.table import Table
 
 from suite import tables
 from suite.leaderboard import Board, Row
-from suite.run import Watcher
 from suite.tables import Column
+from suite.watching import Done, Tally, Watcher
 
 PHASES = {
     "fit": "learning",
@@ -34,12 +35,15 @@ PHASES = {
     "size": "sizes, round trips",
     "time": "times",
     "verify": "sizes once more",
+    "cold": "times, cold caches",
 }
 WIDTH_WHEN_PIPED = 140
 PICTURE_WIDTH = 110
 """Or more, where the columns need it."""
 MAX_WIDTH = 400
 CODEC_MIN_WIDTH = 20
+SLOW_S = 1.0
+"""From so long on a phase's slowest cells are named."""
 LINE_EVERY_S = 10.0
 """Where there is no terminal to draw a bar in, a line is printed this often."""
 
@@ -56,38 +60,53 @@ class ProgressWatcher(Watcher):
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[rate]} {task.fields[failures]}"),
         )
         self.progress = Progress(*columns, console=self.console, transient=True)
         self.task: Any = None
-        self.title, self.total, self.done, self.printed_s = "", 0, 0, 0.0
+        self.title, self.total, self.printed_s = "", 0, 0.0
+        self.tally, self.whole = Tally(), Tally()
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
             self.progress.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.progress.stop()
+        if failures := self.whole.failures():
+            self.console.print(f"not ok in this start: {failures}", highlight=False)
 
     def begin(self, title: str, total: int) -> None:
         """Start the bar of a phase."""
-        self.title, self.total, self.done, self.printed_s = PHASES[title], total, 0, time.monotonic()
+        self.title, self.total, self.printed_s = PHASES[title], total, time.monotonic()
+        self.tally = Tally()
         if self.task is not None:
             self.progress.remove_task(self.task)
-        self.task = self.progress.add_task(self.title, total=total)
+        self.task = self.progress.add_task(self.title, total=total, rate="", failures="")
 
-    def step(self) -> None:
-        """Advance the bar."""
-        self.done += 1
-        self.progress.advance(self.task)
+    def step(self, done: Done) -> None:
+        """Advance the bar, with cells a second and how many were not ok."""
+        self.tally.add(done)
+        self.whole.add(done)
+        rate = f"{self.tally.rate():.3g} / s"
+        self.progress.update(self.task, advance=1, rate=rate, failures=self.tally.failures())
         now = time.monotonic()
         if not self.console.is_terminal and now - self.printed_s >= LINE_EVERY_S:
             self.printed_s = now
-            self.console.print(f"{self.title}: {self.done} of {self.total}", highlight=False)
+            left_s = (self.total - self.tally.steps) / self.tally.rate()
+            line = f"{self.title}: {self.tally.steps} of {self.total}, {rate}, about {left_s:.0f} s left"
+            failures = self.tally.failures()
+            self.console.print(f"{line}; {failures}" if failures else line, highlight=False)
 
     def end(self, summary: str) -> None:
-        """Leave a line of what the phase did."""
-        self.console.print(f"{self.title}: {summary}", highlight=False)
+        """Leave a line of what the phase did, and one of the cells that took longest."""
+        self.console.print(f"{self.title}: {summary}", highlight=False, markup=False)
+        if self.tally.slowest and self.tally.slowest[0].seconds >= SLOW_S:
+            slowest = ", ".join(f"{done.name()} {done.seconds:.2g} s" for done in self.tally.slowest[:3])
+            self.console.print(f"  slowest: {slowest}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:

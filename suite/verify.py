@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from pebble import ProcessPool
 
-from suite import card, execute, fitting, leaderboard, measure, render, results, run
+from suite import card, execute, fitting, leaderboard, measure, memory, render, results, run
 from suite.plan import NOT_INSTALLED, Subject, make_subject
+from suite.watching import Watcher
 from tracegen.corpus import Corpus, TraceInfo
 
 Cell = dict[str, Any]
 """A row of the results."""
+
+C = TypeVar("C")
 
 CHECKED = (
     "status",
@@ -90,13 +93,13 @@ class Request:
     most_cpu_s: float | None = None
 
 
-def verify(folder: Path, corpus: Corpus, request: Request, watcher: run.Watcher | None = None) -> Verdict:
+def verify(folder: Path, corpus: Corpus, request: Request, watcher: Watcher | None = None) -> Verdict:
     """Measure the sizes in the report or run in `folder` again on `corpus`, which must be the same one.
 
     Raises RunError, FileNotFoundError or ValueError for a folder without a report, a damaged one, or a corpus
     with another digest.
     """
-    watcher = watcher or run.Watcher()
+    watcher = watcher or Watcher()
     facts, table = run.read_run_file(folder), results.read(folder)
     if facts["corpus"]["digest"] != corpus.digest:
         raise run.RunError(
@@ -166,7 +169,7 @@ def _identities(table: pl.DataFrame, corpus: Corpus) -> list[Difference]:
 class _Checker:
     corpus: Corpus
     request: Request
-    watcher: run.Watcher
+    watcher: Watcher
     verdict: Verdict
 
     def check(self, cells: Sequence[Cell], folder: Path, learned: Path) -> None:
@@ -205,7 +208,7 @@ class _Checker:
 
     def _learn(self, made: dict[str, Subject | str], pool: ProcessPool, folder: Path, learned: Path) -> None:
         """Let those learn that do: a run's folder holds their states, a published report does not."""
-        todo = []
+        todo: list[tuple[Subject, tuple[Any, ...]]] = []
         for spec, subject in made.items():
             if isinstance(subject, Subject):
                 kept = fitting.kept(self.corpus, subject, folder)
@@ -214,35 +217,38 @@ class _Checker:
         if not todo:
             return
         self.watcher.begin("fit", len(todo))
-        outcomes = execute.run_cells(pool, self.request.jobs, measure.learn, todo, self.request.timeout_s)
-        for subject, state, why in outcomes:
+        for subject, state, why, seconds in self._run(pool, measure.learn, todo):
             made[subject.spec] = why or fitting.keep(self.corpus, subject, learned, state)
-            self.watcher.step()
+            self.watcher.step(run.done("fit", (None, subject), why, seconds, {}))
         self.watcher.end(f"{len(todo)} codecs learned again")
 
     def _warm_up(self, pool: ProcessPool, subjects: Sequence[Subject]) -> None:
         self.watcher.begin("compile", len(subjects))
         cells = [(subject, (subject,)) for subject in subjects]
-        for _ in execute.run_cells(pool, self.request.jobs, measure.warm_up, cells, self.request.timeout_s):
-            self.watcher.step()
+        for subject, _, why, seconds in self._run(pool, measure.warm_up, cells):
+            self.watcher.step(run.done("compile", (None, subject), why, seconds, {}))
         self.watcher.end(f"{len(subjects)} codecs ready")
 
     def _measure(self, pool: ProcessPool, cells: Sequence[tuple[Cell, TraceInfo, Subject]]) -> None:
         paying = fitting.paying_bytes(self.corpus)
         self.watcher.begin("verify", len(cells))
         todo = [(cell, (self.corpus.root, *cell[1:])) for cell in cells]
-        outcomes = execute.run_cells(
-            pool, self.request.jobs, measure.measure_size, todo, self.request.timeout_s
-        )
-        for (cell, trace, subject), found, why in outcomes:
+        for (cell, trace, subject), found, why, seconds in self._run(pool, measure.measure_size, todo):
             if found is None:
                 self.verdict.leave(cell, str(why))
             else:
                 self.verdict.checked += 1
                 found |= {"state_bytes": subject.state_bytes} if subject.learns else {}
                 self.verdict.differences += differences(cell, run.charged(trace, found, paying))
-            self.watcher.step()
+            self.watcher.step(run.done("verify", (trace, subject), why, seconds, found or {}))
         self.watcher.end(f"{len(cells)} cells")
+
+    def _run(
+        self, pool: ProcessPool, function: Callable[..., Any], cells: Sequence[tuple[C, tuple[Any, ...]]]
+    ) -> Iterator[tuple[C, Any, str | None, float]]:
+        jobs = self.request.jobs
+        limits = execute.Limits(self.request.timeout_s, memory.default_limit_bytes(jobs))
+        return execute.run_cells(pool, jobs, function, cells, limits)
 
 
 def differences(cell: Cell, found: Cell) -> list[Difference]:

@@ -9,6 +9,7 @@ import zstandard
 
 from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.base import DecodeError, TensorCodec, whole_number
+from tensorcodecs.zstd_contexts import contexts
 
 # The densest thing a frame can hold is a run-length block: 3 + 1 bytes stand for at most 128 KiB.
 _RLE_BLOCK_CODED_BYTES = 4
@@ -30,8 +31,7 @@ class Zstd(TensorCodec):
 
     def pack(self, words: Array) -> bytes:
         """Return one frame that declares its content size."""
-        # A compressor must not be shared between threads, so each call makes its own.
-        return zstandard.ZstdCompressor(level=self.level).compress(words.data)
+        return contexts.compressor(self.level).compress(words.data)
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the frame's content; a size that its blocks could not hold is refused unallocated."""
@@ -52,9 +52,8 @@ def frame_content(data: Bytes, dictionary: zstandard.ZstdCompressionDict | None 
         content_bytes = zstandard.get_frame_parameters(data.data).content_size
         if content_bytes > _BLOCK_BYTES_MAX * (data.size // _RLE_BLOCK_CODED_BYTES):
             raise DecodeError(f"a zstd frame of {data.size} bytes cannot hold {content_bytes}")
-        content = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(
-            data.data, allow_extra_data=False
-        )
+        own = zstandard.ZstdDecompressor(dict_data=dictionary) if dictionary else contexts.decompressor
+        content = own.decompress(data.data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise DecodeError(f"not a zstd frame: {error}") from error
     return np.frombuffer(content, np.uint8)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from typing import ClassVar
 
 import numpy as np
 from numcodecs.abc import Codec
@@ -115,3 +116,61 @@ class Hungry(Faulty):
         if bytes(buf[-1:]) == b"\xff":
             bytearray(8 << 30)
         return super().decode(buf)
+
+
+class TakesMemory(Faulty):
+    codec_id = "faulty.takes-memory"
+
+    def encode(self, buf):
+        np.ones(1 << 29, np.uint8).sum()
+        return super().encode(buf)
+
+
+class Leaks(Faulty):
+    codec_id = "faulty.leaks"
+    kept: ClassVar[list] = []
+
+    def encode(self, buf):
+        self.kept.append(np.ones(12 << 20, np.uint8))
+        return super().encode(buf)
+
+
+class Caches(Faulty):
+    """No fault: keeps much, but once."""
+
+    codec_id = "faulty.caches"
+    table: ClassVar[list] = []
+
+    def encode(self, buf):
+        if not self.table:
+            self.table.append(np.ones(12 << 20, np.uint8))
+        return super().encode(buf)
+
+
+class OverwritesFrame(Faulty):
+    codec_id = "faulty.overwrites-frame"
+
+    def encode(self, buf):
+        return np.frombuffer(super().encode(buf), np.uint8).copy()
+
+    def decode(self, buf, out=None):
+        decoded = np.asarray(buf).copy()
+        buf[:] = 0
+        return decoded
+
+
+class Stubborn(Faulty):
+    """Hangs, and does not end when it is told to."""
+
+    codec_id = "faulty.stubborn"
+
+    def encode(self, buf):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(3600)
+
+
+class Exits(Faulty):
+    codec_id = "faulty.exits"
+
+    def encode(self, buf):
+        os._exit(75)
