@@ -86,6 +86,12 @@ def main() -> None:
     show_default=True,
     help="Seconds after which one cell is given up.",
 )
+@click.option(
+    "--cluster",
+    metavar="tcp://HOST:PORT",
+    help="Measure sizes on the workers of this dask scheduler, see docs/cluster.md; --jobs is then "
+    "for codecs that learn alone.",
+)
 def run(
     corpus: Path,
     out: Path | None,
@@ -95,6 +101,7 @@ def run(
     timing: bool,
     resume: bool,
     timeout_s: float,
+    cluster: str | None,
 ) -> None:
     """Measure every trace with every codec and hardware model, and rank them.
 
@@ -111,7 +118,11 @@ def run(
     with _one_line_errors():
         opened = Corpus.open(corpus)
         out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
-        settings = Settings(out, select, jobs or usable_cores(), timing, timeout_s)
+        if cluster:
+            from suite.cluster import check
+
+            check(cluster)
+        settings = Settings(out, select, jobs or usable_cores(), timing, timeout_s, cluster)
         traces, subjects = choose_traces(opened.traces, select), choose_subjects(codecs)
         if not resume:
             set_aside(out)

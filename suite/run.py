@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from pebble import ProcessPool
 
 import hwmodels
-from suite import execute, fitting, machine, measure, results
+from suite import cluster, execute, fitting, machine, measure, results
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
 from tracegen.corpus import Corpus, TraceInfo
@@ -34,19 +35,26 @@ Key = tuple[str, ...]
 """What a record is about: (its kind, trace, digest) and for a cell also (codec spec, codec version)."""
 
 
+Pool = ProcessPool | cluster.Cluster
+
+
 class RunError(ValueError):
     """A run that cannot start or go on, in one line."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked to do. `timeout_s` is for one cell; `jobs` is for the size phase."""
+    """What a run was asked to do. `timeout_s` is for one cell; `jobs` is for the size phase.
+
+    With `cluster`, a dask scheduler's address, its workers measure the sizes.
+    """
 
     out: Path
     select: str | None = None
     jobs: int = 1
     timing: bool = True
     timeout_s: float = 120.0
+    cluster: str | None = None
 
 
 class Watcher:
@@ -136,8 +144,7 @@ class Run:
         cells = [(t, s) for t in traces for s in self.subjects if self._missing("size", t, s)]
         if not references and not cells:
             return
-        jobs = self.settings.jobs
-        with execute.worker_pool(jobs) as pool:
+        with self._size_pool() as (pool, jobs):
             self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
             self._phase("reference", pool, jobs, measure.measure_reference, references)
             wall_s = self._phase("size", pool, jobs, measure.measure_size, cells)
@@ -145,6 +152,16 @@ class Run:
         busy = cpu_s / (wall_s * jobs) if cells else 0.0
         self.phases["size"] |= {"codec_cpu_s": cpu_s, "jobs": jobs, "codec_share_of_cores": busy}
         self.watcher.end(f"{len(cells)} cells in {wall_s:.1f} s; codecs kept {jobs} cores {busy:.0%} busy")
+
+    @contextmanager
+    def _size_pool(self) -> Iterator[tuple[Pool, int]]:
+        """Where sizes are measured, and how many at once: in processes here, or on a cluster."""
+        if self.settings.cluster:
+            with cluster.connect(self.settings.cluster, self.corpus, self.subjects) as workers:
+                yield workers, workers.threads()
+        else:
+            with execute.worker_pool(self.settings.jobs) as pool:
+                yield pool, self.settings.jobs
 
     def _time_phase(self) -> None:
         sampled = {s.spec: self._sample(s) for s in self.subjects if s.kind == "software"}
@@ -159,12 +176,12 @@ class Run:
                 wall_s = self._phase("time", pool, 1, measure.measure_time, cells)
             self.watcher.end(f"{len(cells)} cells timed alone in {wall_s:.1f} s")
 
-    def _compile(self, pool: ProcessPool, jobs: int, subjects: Sequence[Subject]) -> None:
+    def _compile(self, pool: Pool, jobs: int, subjects: Sequence[Subject]) -> None:
         start = time.perf_counter()
         compiled = loaded = 0
         self.watcher.begin("compile", len(subjects))
         cells = [(s, (s,)) for s in subjects]
-        for _, counts, _ in execute.run_cells(pool, jobs, measure.warm_up, cells, self.settings.timeout_s):
+        for _, counts, _ in _run_cells(pool, jobs, measure.warm_up, cells, self.settings.timeout_s):
             # A codec that cannot even be made fails again in each of its cells, with the reason.
             compiled, loaded = (compiled + counts[0], loaded + counts[1]) if counts else (compiled, loaded)
             self.watcher.step()
@@ -175,7 +192,7 @@ class Run:
     def _phase(
         self,
         kind: str,
-        pool: ProcessPool,
+        pool: Pool,
         jobs: int,
         function: Callable[..., Record],
         cells: Sequence[tuple[TraceInfo, Subject | None]],
@@ -184,7 +201,7 @@ class Run:
         start = time.perf_counter()
         self.watcher.begin(kind, len(cells))
         todo = [((t, s), (self.corpus.root, t) + ((s,) if s else ())) for t, s in cells]
-        for cell, result, reason in execute.run_cells(pool, jobs, function, todo, self.settings.timeout_s):
+        for cell, result, reason in _run_cells(pool, jobs, function, todo, self.settings.timeout_s):
             self._append(kind, cell, {"status": "failed", "reason": reason} if result is None else result)
             self.watcher.step()
         wall_s = time.perf_counter() - start
@@ -321,6 +338,14 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
         raise RunError(f"{out} is not empty and holds no run; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     return phases
+
+
+def _run_cells(pool: Pool, *arguments: Any) -> Iterator[tuple[Any, Any, str | None]]:  # noqa: ANN401
+    """Of the two functions of this name (theirs are the arguments) the one for the pool."""
+    run_cells: Callable[..., Any] = execute.run_cells
+    if isinstance(pool, cluster.Cluster):
+        run_cells = cluster.run_cells
+    yield from run_cells(pool, *arguments)
 
 
 def _row(trace: TraceInfo, reference: Record, size: Record, timed: Record) -> Record:
