@@ -29,7 +29,8 @@ from suite.plan import Subject, make_subject
 from tracegen.corpus import Corpus, CorpusError
 
 C = TypeVar("C")
-Outcome = tuple[Any, str | None]
+Outcome = tuple[Any, ...]
+"""As `execute.run_cells` yields it after the cell: a result, and the reason where there is none."""
 
 ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d+")
 INSTALL_HINT = "pip install -c constraints.txt -e '.[cluster]'"
@@ -37,6 +38,8 @@ CONNECT_S = 20.0
 WORKERLESS_S = 600.0
 """So long the run waits for a first worker, or for one to come back: batch systems have queues."""
 TICK_S = 2.0
+QUEUED_PER_THREAD = 8
+"""Cells handed out ahead, so that a worker never waits for the next one."""
 LOST_MAX = 5
 """Times that dask may give a cell up (after the loss of several workers each) before the run does, too."""
 
@@ -134,8 +137,8 @@ def run_cells(
     jobs: int,
     function: Callable[..., Any],
     cells: Iterable[tuple[C, tuple[Any, ...]]],
-    timeout_s: float,
-) -> Iterator[tuple[C, Any, str | None]]:
+    limits: Any,  # noqa: ANN401 - theirs to understand
+) -> Iterator[tuple[Any, ...]]:
     """As `execute.run_cells`, on the cluster's workers; `jobs` is how many cells they measure at once.
 
     Raises ClusterError where the scheduler is gone, no worker comes back, or an unfit one has joined.
@@ -144,14 +147,14 @@ def run_cells(
     running: dict[Any, _Task] = {}
 
     def hand_out(task: _Task) -> None:
-        arguments = (pool.demand, function, task.arguments, timeout_s)
+        arguments = (pool.demand, function, task.arguments, limits)
         future = pool.client.submit(_measure_on_worker, *arguments, pure=False)
         running[future] = task
         future.add_done_callback(ended.put)
 
     try:
         while True:
-            while len(running) < execute.QUEUED_PER_WORKER * jobs and (cell := next(waiting, None)):
+            while len(running) < QUEUED_PER_THREAD * jobs and (cell := next(waiting, None)):
                 hand_out(_Task(cell[0], tuple(map(_resolved, cell[1]))))
             if not running:
                 return
@@ -180,7 +183,7 @@ def _outcome(pool: Cluster, future: Any) -> Outcome | None:  # noqa: ANN401 - a 
     if future.status == "cancelled":
         raise pool.lost()
     try:
-        worker, unfit, result, reason = future.result(timeout=CONNECT_S)
+        worker, unfit, outcome = future.result(timeout=CONNECT_S)
     except KilledWorker:
         return None
     except (ImportError, AttributeError) as error:
@@ -189,9 +192,9 @@ def _outcome(pool: Cluster, future: Any) -> Outcome | None:  # noqa: ANN401 - a 
         raise pool.lost() from error
     if unfit:
         raise ClusterError(f"worker {worker} {unfit}")
-    if isinstance(result, dict) and result.get(measure.DAMAGED):
-        result["reason"] += f" (on worker {worker})"
-    return result, reason
+    if isinstance(outcome[0], dict) and outcome[0].get(measure.DAMAGED):
+        outcome[0]["reason"] += f" (on worker {worker})"
+    return tuple(outcome)
 
 
 def _refuse_unfit(cluster: Cluster, subjects: tuple[Subject, ...]) -> None:
@@ -225,18 +228,21 @@ _pool_now = contextlib.ExitStack()
 
 
 def _measure_on_worker(
-    demand: Demand, function: Callable[..., Any], arguments: tuple[Any, ...], timeout_s: float
-) -> tuple[str, str, Any, str | None]:
-    """(worker, why it is unfit, result, reason) of one cell, measured in a process of this worker's."""
+    demand: Demand,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    limits: Any,  # noqa: ANN401 - as `execute.run_cells` takes them
+) -> tuple[str, str, Outcome]:
+    """(worker, why it is unfit, outcome) of one cell, measured in a process of this worker's."""
     from distributed import get_worker
 
     worker = get_worker()
     if unfit := _unfit(demand, tuple(a for a in arguments if isinstance(a, Subject))):
-        return worker.address, unfit, None, None
+        return worker.address, unfit, ()
     with _pool_lock:
         pool = _pool(demand, worker.state.nthreads)
-    [(_, result, reason)] = execute.run_cells(pool, 1, function, [(None, arguments)], timeout_s)
-    return worker.address, "", result, reason
+    [(_, *outcome)] = execute.run_cells(pool, 1, function, [(None, arguments)], limits)
+    return worker.address, "", tuple(outcome)
 
 
 @functools.lru_cache(maxsize=1)

@@ -26,6 +26,9 @@ _FIRST_FILES = {LOCK_FILE, JOURNAL_FILE, f"{RUN_FILE}.part"}
 TIMED_CPU_S_PER_CODEC = 12.0
 """A codec whose sizes took more CPU seconds than this is timed on evenly spread traces only."""
 
+KILLED, KILLED_TRIES = "its process died (SIGKILL", 3
+"""How the reason of a cell begins whose process was killed from outside, and how often it is tried."""
+
 OF_TRACE = (
     *("model", "role", "layer", "dtype", "sparsity", "precision", "pruning", "phase", "split", "values"),
 )
@@ -340,12 +343,29 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
     return phases
 
 
-def _run_cells(pool: Pool, *arguments: Any) -> Iterator[tuple[Any, Any, str | None]]:  # noqa: ANN401
-    """Of the two functions of this name (theirs are the arguments) the one for the pool."""
-    run_cells: Callable[..., Any] = execute.run_cells
+def _run_cells(
+    pool: Pool,
+    jobs: int,
+    function: Callable[..., Any],
+    cells: Sequence[tuple[Any, tuple[Any, ...]]],
+    limits: Any,  # noqa: ANN401 - as `execute.run_cells` takes them
+) -> Iterator[tuple[Any, ...]]:
+    """Run the cells where the pool is; one whose process was killed from outside is run again, at the end.
+
+    No codec's fault sends SIGKILL: an operator does, or a system short of memory, which later has some.
+    """
+    run_cells: Callable[..., Iterator[tuple[Any, ...]]] = execute.run_cells
     if isinstance(pool, cluster.Cluster):
         run_cells = cluster.run_cells
-    yield from run_cells(pool, *arguments)
+    arguments = dict(cells)
+    for tries_left in reversed(range(KILLED_TRIES)):
+        killed = []
+        for cell, result, reason, *more in run_cells(pool, jobs, function, cells, limits):
+            if tries_left and str(reason).startswith(KILLED):
+                killed.append((cell, arguments[cell]))
+            else:
+                yield cell, result, reason, *more
+        cells = killed
 
 
 def _row(trace: TraceInfo, reference: Record, size: Record, timed: Record) -> Record:
