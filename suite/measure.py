@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import math
+import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +33,8 @@ T = TypeVar("T")
 DAMAGED = "damaged"
 """Marks a record whose trace, not whose codec, is at fault."""
 
+SLICE_VALUES = 1 << 24
+"""Values whose errors are computed together."""
 TIMED_REPEATS = 5
 TIME_BUDGET_S = 0.03
 """Per direction and cell: repeats stop when they would take longer than this, but never below one."""
@@ -89,6 +93,7 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
         return _not_ok("failed", f"encode raised {_one_line(error)}")
     if not np.array_equal(arrays.raw_bytes(work), raw):
         return _not_ok("failed", "encode overwrote its input")
+    del work  # decoding needs no second copy beside it
     try:
         decoded = registry.decode_bytes(codec, coded, raw.size)
     except Exception as error:  # noqa: BLE001 - likewise
@@ -149,9 +154,17 @@ def _hardware_sizes(model: hwmodels.HardwareModel, array: Array) -> Record:
 
 
 def _errors(decoded: Array, pristine: Array) -> Record:
-    # ml_dtypes' bfloat16 and float8 convert to float64 exactly, as do all floats up to 64 bits.
-    difference = decoded.view(pristine.dtype).astype(np.float64) - pristine.reshape(-1).astype(np.float64)
-    return {"mse": float(np.mean(difference**2)), "max_error": float(np.max(np.abs(difference), initial=0.0))}
+    # ml_dtypes' bfloat16 and float8 convert to float64 exactly, as do all floats up to 64 bits. Slices bound
+    # the memory of large traces; those of the corpora so far are one, and their sums as ever.
+    means, maxima, weights = [], [], []
+    values, others = decoded.view(pristine.dtype), pristine.reshape(-1)
+    for start in range(0, values.size, SLICE_VALUES):
+        part = slice(start, start + SLICE_VALUES)
+        difference = values[part].astype(np.float64) - others[part].astype(np.float64)
+        means.append(float(np.mean(difference**2)))
+        maxima.append(float(np.max(np.abs(difference))))
+        weights.append(difference.size / values.size)
+    return {"mse": math.fsum(map(operator.mul, means, weights)), "max_error": float(np.max(maxima))}
 
 
 def _difference(decoded: Array, raw: Array) -> str:
@@ -194,8 +207,14 @@ def _corpus(root: Path) -> Corpus:
     return Corpus.open(root)
 
 
-@functools.lru_cache(maxsize=2)
+_loaded: dict[tuple[Path, TraceInfo], Array] = {}
+
+
 def _load(root: Path, trace: TraceInfo) -> Array:
-    array = _corpus(root).read(trace)
-    array.setflags(write=False)
-    return array
+    """The trace; one is kept, since its cells follow each other, and let go before the next one is read."""
+    if (root, trace) not in _loaded:
+        _loaded.clear()
+        array = _corpus(root).read(trace)
+        array.setflags(write=False)
+        _loaded[root, trace] = array
+    return _loaded[root, trace]

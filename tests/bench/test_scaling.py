@@ -17,8 +17,7 @@ PEAK_MAX = 3.0
 """Highest resident memory, the input in it, over the input's bytes, where tables count no more."""
 LOSS_MAX = 0.03
 GROWTH_MAX = 3.0
-"""CPU time over what linear growth from 1 MiB would give: n log n on a noisy machine stays below it, n**1.3 does
-not."""
+"""CPU time over what linear growth from 1 MiB would give: n log n on a noisy machine stays below it."""
 
 pytestmark = pytest.mark.timeout(600)
 
