@@ -20,7 +20,9 @@ TOP_ROWS = 15
 
 
 def _fail(error: BaseException | str, code: int = 1) -> NoReturn:
-    click.echo(f"error: {error}", err=True)
+    from suite.safetext import visible
+
+    click.echo(f"error: {visible(error)}", err=True)
     raise SystemExit(code)
 
 
@@ -149,10 +151,11 @@ def run(
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN_DIR")
 def report(folder: Path) -> None:
     """Render a run's tables again, from its records alone."""
-    from suite import terminal
+    from suite import results, terminal
     from suite.render import write_report
 
     with _one_line_errors():
+        results.probe(folder)
         terminal.show_board(*write_report(folder), folder, TOP_ROWS)
 
 
@@ -163,8 +166,10 @@ def report(folder: Path) -> None:
 def publish(folder: Path, reports: Path, readme: Path) -> None:
     """Copy a run's report to the published ones and show its head in the README."""
     from suite import publish as publishing
+    from suite import results
 
     with _one_line_errors():
+        results.probe(folder)
         click.echo(f"published as {publishing.publish(folder, reports, readme)}")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pebble import ProcessPool
 
 import hwmodels
-from suite import cluster, execute, fitting, machine, measure, results
+from suite import cluster, execute, facts, fitting, machine, measure, results
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
 from tracegen.corpus import Corpus, TraceInfo
@@ -279,7 +279,7 @@ class Run:
         }
 
     def _write_run_file(self) -> None:
-        facts = {
+        found = {
             "schema_version": RUN_SCHEMA_VERSION,
             "corpus": {
                 "name": self.corpus.name,
@@ -298,7 +298,7 @@ class Run:
             "machine": self.machine,
             "phases": self.phases,
         }
-        text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         beside = self.settings.out / f"{RUN_FILE}.part"
         beside.write_text(text, encoding="utf-8")
         beside.replace(self.settings.out / RUN_FILE)
@@ -308,13 +308,11 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     """The facts of the run in `folder`; RunError where there is no run, or a damaged one."""
     path = folder / RUN_FILE
     try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        facts["corpus"]["digest"], facts["corpus"]["traces"], facts["machine"], facts["phases"]
+        return facts.read(path)
     except FileNotFoundError as error:
         raise RunError(f"no run at {folder}: it holds no {RUN_FILE}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {type(error).__name__} {error}") from error
-    return facts
 
 
 def set_aside(out: Path) -> None:
@@ -330,8 +328,8 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
     """Make or check the run's folder; returns the phases of an earlier start in it."""
     phases: dict[str, Record] = {}
     if (out / RUN_FILE).exists():
-        facts = read_run_file(out)
-        phases, found = facts["phases"], facts["corpus"]["digest"]
+        earlier = read_run_file(out)
+        phases, found = earlier["phases"], earlier["corpus"]["digest"]
         if found != corpus_digest:
             raise RunError(
                 f"{out} holds a run over another corpus ({found[:12]}…, this one is {corpus_digest[:12]}…); "
