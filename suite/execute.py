@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from suite.patience import PatientPool
+
 C = TypeVar("C")
 
 QUEUED_PER_WORKER = 8
@@ -33,7 +35,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPool]:
     """A pool of fresh processes (spawned: numba and threads do not survive a fork); stopped on any error."""
     os.environ.update(SINGLE_THREAD)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, context=context)
+    pool = PatientPool(max_workers=jobs, initializer=_start_worker, context=context)
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]

@@ -2,11 +2,15 @@
 
 import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 from support import REPOSITORY, environment
+
+from suite import execute
 
 SCRIPT = REPOSITORY / "tests/torture/run.py"
 
@@ -39,3 +43,12 @@ def test_a_lost_and_a_doubled_record_are_seen(torture, tmp_path):
     (tmp_path / "journal.jsonl").write_bytes(b"\n".join([*lines, lines[0], b""]))
     with pytest.raises(torture.BrokenError, match="there twice"):
         torture.check(lines, tmp_path)
+
+
+def test_a_pool_outlives_processes_that_die_with_nothing_to_do():
+    with execute.worker_pool(1) as pool:
+        [(_, first, _)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], 60.0)
+        os.kill(first, signal.SIGKILL)
+        [(_, second, reason)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], 60.0)
+    assert reason is None
+    assert second != first
