@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from pebble import ProcessPool
-from pebble.common import BrokenProcessPool
 from pebble.pool.process import PoolManager
 
 IDLE_DEATHS_MAX = 20
 """After so many the pool is given up: then no process can start here."""
 
 
-class PatientPool(ProcessPool):  # type: ignore[misc]  # pebble publishes no types
+class PatientPool(ProcessPool):
     """As `ProcessPool`, which breaks for good when a process is killed while none of them has a task."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - pebble's own
@@ -20,7 +20,7 @@ class PatientPool(ProcessPool):  # type: ignore[misc]  # pebble publishes no typ
         self._pool_manager = _Manager(self._context, options["context"])
 
 
-class _Manager(PoolManager):  # type: ignore[misc]  # likewise
+class _Manager(PoolManager):
     idle_deaths = 0
 
     def find_expired_task(self, worker_id: int) -> Any:  # noqa: ANN401 - pebble's own
