@@ -95,6 +95,12 @@ def main() -> None:
     show_default=True,
     help="Progress on standard error: for people, or one JSON object a line.",
 )
+@click.option(
+    "--cluster",
+    metavar="tcp://HOST:PORT",
+    help="Measure sizes on the workers of this dask scheduler, see docs/cluster.md; --jobs is then "
+    "for codecs that learn alone.",
+)
 def run(
     corpus: Path,
     out: Path | None,
@@ -108,6 +114,7 @@ def run(
     memory_limit_gib: float | None,
     cold: bool,
     log_format: str,
+    cluster: str | None,
 ) -> None:
     """Measure every trace with every codec and hardware model, and rank them.
 
@@ -126,9 +133,13 @@ def run(
     with one_line_errors():
         opened = Corpus.open(corpus)
         out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
+        if cluster:
+            from suite.cluster import check
+
+            check(cluster)
         jobs = jobs or usable_cores()
         limit = int(memory_limit_gib * 2**30) if memory_limit_gib else memory.default_limit_bytes(jobs)
-        settings = Settings(out, select, jobs, timing, timeout_s, limit, cold)
+        settings = Settings(out, select, jobs, timing, timeout_s, limit, cold, cluster)
         traces, subjects = choose_traces(opened.traces, select), choose_subjects(codecs)
         if not resume:
             set_aside(out)
@@ -176,11 +187,12 @@ def doctor(out: Path) -> None:
 @page_option
 def report(folder: Path, page: bool) -> None:
     """Render a run's tables, page and charts again, from its records alone."""
-    from suite import terminal
+    from suite import results, terminal
     from suite.documents import write_documents
     from suite.render import write_report
 
     with one_line_errors():
+        results.probe(folder)
         report_of = write_report(folder)
         write_documents(folder)
         terminal.show_board(*report_of, folder, TOP_ROWS)
@@ -201,8 +213,10 @@ def _write_page(folder: Path) -> None:
 def publish(folder: Path, reports: Path, readme: Path) -> None:
     """Copy a run's report to the published ones and show its head in the README."""
     from suite import publish as publishing
+    from suite import results
 
     with one_line_errors():
+        results.probe(folder)
         click.echo(f"published as {publishing.publish(folder, reports, readme)}")
 
 

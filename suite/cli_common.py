@@ -15,7 +15,9 @@ DEFAULT_CORPUS = "traces"
 
 def fail(error: BaseException | str, code: int = 1) -> NoReturn:
     """End the program with one line on standard error."""
-    click.echo(f"error: {error}", err=True)
+    from suite.safetext import visible
+
+    click.echo(f"error: {visible(error)}", err=True)
     raise SystemExit(code)
 
 

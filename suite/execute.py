@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from suite import isolation, memory
+from suite.patience import PatientPool
 
 C = TypeVar("C")
 
@@ -70,7 +71,7 @@ def worker_pool(jobs: int, core: int | None = None) -> Iterator[ProcessPool]:
     """
     os.environ.update(SINGLE_THREAD)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, initargs=(core,), context=context)
+    pool = PatientPool(max_workers=jobs, initializer=_start_worker, initargs=(core,), context=context)
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]

@@ -10,6 +10,8 @@ import contextlib
 import functools
 import gc
 import itertools
+import math
+import operator
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,9 @@ Array = npt.NDArray[Any]
 
 DAMAGED = "damaged"
 """Marks a record whose trace, not whose codec, is at fault."""
+
+SLICE_VALUES = 1 << 24
+"""Values whose errors are computed together."""
 
 
 def warm_up(subject: Subject) -> tuple[int, int]:
@@ -104,6 +109,7 @@ def _round_trip(codec: Any, trace: TraceInfo, subject: Subject, pristine: Array)
     if not np.array_equal(arrays.raw_bytes(work), raw):
         isolation.spoil("overwrote")
         return _not_ok("failed", "encode overwrote its input")
+    del work  # decoding needs no second copy beside it
     frame = arrays.raw_bytes(coded).copy()
     start = time.process_time()
     try:
@@ -168,9 +174,17 @@ def _hardware_sizes(model: hwmodels.HardwareModel, array: Array) -> Record:
 
 
 def _errors(decoded: Array, pristine: Array) -> Record:
-    # ml_dtypes' bfloat16 and float8 convert to float64 exactly, as do all floats up to 64 bits.
-    difference = decoded.view(pristine.dtype).astype(np.float64) - pristine.reshape(-1).astype(np.float64)
-    return {"mse": float(np.mean(difference**2)), "max_error": float(np.max(np.abs(difference), initial=0.0))}
+    # ml_dtypes' bfloat16 and float8 convert to float64 exactly, as do all floats up to 64 bits. Slices bound
+    # the memory of large traces; those of the corpora so far are one, and their sums as ever.
+    means, maxima, weights = [], [], []
+    values, others = decoded.view(pristine.dtype), pristine.reshape(-1)
+    for start in range(0, values.size, SLICE_VALUES):
+        part = slice(start, start + SLICE_VALUES)
+        difference = values[part].astype(np.float64) - others[part].astype(np.float64)
+        means.append(float(np.mean(difference**2)))
+        maxima.append(float(np.max(np.abs(difference))))
+        weights.append(difference.size / values.size)
+    return {"mse": math.fsum(map(operator.mul, means, weights)), "max_error": float(np.max(maxima))}
 
 
 def _difference(decoded: Array, raw: Array) -> str:
@@ -208,8 +222,14 @@ def _corpus(root: Path) -> Corpus:
     return Corpus.open(root)
 
 
-@functools.lru_cache(maxsize=2)
+_loaded: dict[tuple[Path, TraceInfo], Array] = {}
+
+
 def _load(root: Path, trace: TraceInfo) -> Array:
-    array = _corpus(root).read(trace)
-    array.setflags(write=False)
-    return array
+    """The trace; one is kept, since its cells follow each other, and let go before the next one is read."""
+    if (root, trace) not in _loaded:
+        _loaded.clear()
+        array = _corpus(root).read(trace)
+        array.setflags(write=False)
+        _loaded[root, trace] = array
+    return _loaded[root, trace]

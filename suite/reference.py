@@ -17,6 +17,7 @@ Adaptive codecs legitimately pass an order-0 reference: they see more than singl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,9 @@ Array = npt.NDArray[Any]
 
 MIN_SAMPLES_PER_SYMBOL = 10
 """Below this many samples for each distinct value a plug-in entropy is unreliable."""
+
+SLICE_WORDS = 1 << 20
+"""Words looked at together: temporaries are eight times as large."""
 
 
 @dataclass(frozen=True)
@@ -47,41 +51,58 @@ class Reference:
 def zero_aware_order0(array: Array) -> Reference:
     """Zero-aware order-0 reference of an array of any shape and dtype, in bits for the whole array."""
     words = as_words(array)
-    if words.size == 0:
-        return Reference(0.0, 0.0, "symbols")
-    nonzero = words[words != 0]
-    zero_fraction = 1.0 - nonzero.size / words.size
-    if nonzero.size == 0:
-        return Reference(0.0, 1.0, "symbols")
+    n_nonzero = int(np.count_nonzero(words))
+    if n_nonzero == 0:
+        return Reference(0.0, 1.0 if words.size else 0.0, "symbols")
+    zero_fraction = 1.0 - n_nonzero / words.size
     mask_bits = words.size * _binary_entropy(zero_fraction)
-    bits, form = _nonzero_bits(nonzero, array.dtype)
+    bits, form = _nonzero_bits(words, n_nonzero, array.dtype)
     return Reference(mask_bits + bits, zero_fraction, form)
 
 
-def _nonzero_bits(words: Array, dtype: np.dtype[Any]) -> tuple[float, str]:
+def _nonzero_bits(words: Array, n_nonzero: int, dtype: np.dtype[Any]) -> tuple[float, str]:
     width_bits = 8 * words.dtype.itemsize
     if width_bits <= 16:
-        counts = np.bincount(words)
+        counts = _counts(words, lambda part: part, 1 << width_bits)
         symbols = int(np.count_nonzero(counts))
-        if symbols * MIN_SAMPLES_PER_SYMBOL <= words.size:
+        if symbols * MIN_SAMPLES_PER_SYMBOL <= n_nonzero:
             return _entropy_bits(counts), "symbols"
     if mantissa_bits := _mantissa_bits(dtype):
         return _field_bits(words, mantissa_bits), "fields"
-    return sum(_entropy_bits(np.bincount(plane)) for plane in _byte_planes(words, width_bits)), "bytes"
+    return sum(_entropy_bits(plane) for plane in _plane_counts(words, width_bits)), "bytes"
 
 
 def _field_bits(words: Array, mantissa_bits: int) -> float:
     width_bits = 8 * words.dtype.itemsize
     exponent_bits = width_bits - 1 - mantissa_bits
-    exponent = ((words >> mantissa_bits) & ((1 << exponent_bits) - 1)).astype(np.int64)
-    sign = (words >> (width_bits - 1)).astype(np.int64)
+    n_exponents = 1 << exponent_bits
     high_bits = min(7, mantissa_bits)
     low_bits = mantissa_bits - high_bits
-    high = ((words >> low_bits) & ((1 << high_bits) - 1)).astype(np.int64)
-    total = _entropy_bits(np.bincount(exponent))
-    total += _conditional_bits(sign, 2, exponent) + _conditional_bits(high, 1 << high_bits, exponent)
-    low = words & np.asarray((1 << low_bits) - 1, dtype=words.dtype)
-    return total + sum(_entropy_bits(np.bincount(plane)) for plane in _byte_planes(low, low_bits))
+
+    def exponent(part: Array) -> Array:
+        return ((part >> mantissa_bits) & (n_exponents - 1)).astype(np.int64)
+
+    def sign(part: Array) -> Array:
+        return 2 * exponent(part) + (part >> (width_bits - 1)).astype(np.int64)
+
+    def high(part: Array) -> Array:
+        field = ((part >> low_bits) & ((1 << high_bits) - 1)).astype(np.int64)
+        return (exponent(part) << high_bits) + field
+
+    total = _entropy_bits(_counts(words, exponent, n_exponents))
+    total += _conditional_bits(_counts(words, sign, 2 * n_exponents), 2) + _conditional_bits(
+        _counts(words, high, n_exponents << high_bits), 1 << high_bits
+    )
+    return total + sum(_entropy_bits(plane) for plane in _plane_counts(words, low_bits))
+
+
+def _counts(words: Array, symbol: Callable[[Array], Array], alphabet: int) -> Array:
+    """How often each symbol is there among the values that are not zero, slice by slice."""
+    counts = np.zeros(alphabet, np.int64)
+    for start in range(0, words.size, SLICE_WORDS):
+        part = words[start : start + SLICE_WORDS]
+        counts += np.bincount(symbol(part[part != 0]), minlength=alphabet)
+    return counts
 
 
 def _mantissa_bits(dtype: np.dtype[Any]) -> int | None:
@@ -90,14 +111,18 @@ def _mantissa_bits(dtype: np.dtype[Any]) -> int | None:
     return int(ml_dtypes.finfo(dtype).nmant)  # type: ignore[no-untyped-call]
 
 
-def _byte_planes(words: Array, used_bits: int) -> list[Array]:
-    return [((words >> shift) & 0xFF).astype(np.int64) for shift in range(0, used_bits, 8)]
+def _plane_counts(words: Array, used_bits: int) -> list[Array]:
+    """The counts of each byte plane of the lowest `used_bits` bits."""
+    planes = []
+    for shift in range(0, used_bits, 8):
+        mask = (1 << min(8, used_bits - shift)) - 1
+        planes.append(_counts(words, lambda part, s=shift, m=mask: ((part >> s) & m).astype(np.int64), 256))  # type: ignore[misc]
+    return planes
 
 
-def _conditional_bits(symbols: Array, alphabet: int, context: Array) -> float:
+def _conditional_bits(counts: Array, alphabet: int) -> float:
     """N * H(symbols | context): for each context the entropy of the symbols seen in it."""
-    table = np.bincount(context * alphabet + symbols, minlength=(int(context.max()) + 1) * alphabet)
-    table = table.reshape(-1, alphabet)
+    table = counts.reshape(-1, alphabet)
     return sum(_entropy_bits(row) for row in table[table.any(axis=1)])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from suite import hardware, leaderboard, results, run, tables
+from suite import hardware, leaderboard, results, run, safetext, tables
 from suite.tables import Document, Section
 
 FORMATS = ("md", "csv", "tex", "html")
@@ -59,22 +59,24 @@ def _write(folder: Path, stem: str, document: Document, as_csv: str) -> None:
 
 def _table(section: Section, form: str, body: list[list[str]]) -> str:
     align = ["left" if title in LEFT_ALIGNED else "right" for title in section.header()]
-    text: str = tabulate(body, section.header(), tablefmt=form, colalign=align, disable_numparse=True)
+    header = section.header()
+    header = [safetext.markdown(title) for title in header] if form == "github" else header
+    text: str = tabulate(body, header, tablefmt=form, colalign=align, disable_numparse=True)
     return text
 
 
 def markdown_table(section: Section) -> str:
-    """The section's table alone, pipes inside specs escaped."""
-    return _table(section, "github", [[cell.replace("|", "\\|") for cell in row] for row in section.body()])
+    """The section's table alone, what is special to Markdown escaped in its cells."""
+    return _table(section, "github", [[safetext.markdown(cell) for cell in row] for row in section.body()])
 
 
 def markdown(document: Document) -> str:
     """The document as Markdown."""
-    parts = [f"# {document.title}", *document.intro]
+    parts = [f"# {document.title}", *map(safetext.markdown, document.intro)]
     for section in document.sections:
         parts += [f"## {section.title}", section.note, markdown_table(section)]
     if document.footnotes:
-        parts.append("\n".join(f"- {note}" for note in document.footnotes))
+        parts.append("\n".join(f"- {safetext.markdown(note)}" for note in document.footnotes))
     return "\n\n".join(parts) + "\n"
 
 

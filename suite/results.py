@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,21 @@ import polars as pl
 import polars.exceptions
 
 RESULTS_FILE = "results.parquet"
+MAX_ROWS = 10_000_000
+PROBE_BYTES = 4 << 30
+"""Address space for reading the results of a stranger."""
+PROBE_REFUSED = 7
+_PROBE = f"""
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+from suite import results
+try:
+    results.read(Path(sys.argv[2]))
+except (ValueError, OSError) as error:
+    print(error)
+    raise SystemExit({PROBE_REFUSED})
+"""
 STATUSES = ("ok", "skipped", "failed")
 
 
@@ -107,10 +125,35 @@ def read(folder: Path) -> pl.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no results at {folder}: it holds no {RESULTS_FILE}")
     try:
-        table = pl.read_parquet(path)
+        stored = pl.read_parquet_schema(path)
+        missing = [name for name in SCHEMA if name not in stored]
+        if lost := [name for name in missing if name not in ADDED_LATER]:
+            raise ValueError(f"{path} lacks the column {lost[0]!r}")
+        present = {name: stored[name] for name in SCHEMA if name in stored}
+        # A column of nulls alone may have been stored as such.
+        other = [name for name, dtype in present.items() if dtype not in (SCHEMA[name], pl.Null)]
+        if other:
+            raise ValueError(f"{path}: column {other[0]!r} is {stored[other[0]]}, not {SCHEMA[other[0]]}")
+        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+        if rows > MAX_ROWS:
+            raise ValueError(f"{path} has {rows} rows; {MAX_ROWS} are read")
+        table = pl.read_parquet(path, columns=list(present))
     except (polars.exceptions.PolarsError, OSError) as error:
         raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
-    missing = [name for name in SCHEMA if name not in table.columns]
-    if lost := [name for name in missing if name not in ADDED_LATER]:
-        raise ValueError(f"{path} lacks the column {lost[0]!r}")
     return table.with_columns(**{name: ADDED_LATER[name] for name in missing}).select(*SCHEMA)
+
+
+def probe(folder: Path) -> None:
+    """Read a run's `results.parquet` in a process of bounded memory first: a small file may claim terabytes.
+
+    Raises ValueError where that process could not read it, or as `read` does.
+    """
+    if not (folder / RESULTS_FILE).is_file():
+        return  # `read` says so
+    command = [sys.executable, "-c", _PROBE, str(PROBE_BYTES), str(folder)]
+    environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - this Python
+    if done.returncode == PROBE_REFUSED:
+        raise ValueError(done.stdout.strip())
+    if done.returncode:
+        raise ValueError(f"{folder / RESULTS_FILE} cannot be read in {PROBE_BYTES >> 20} MiB of memory")

@@ -12,7 +12,7 @@ from typing import Any
 
 from pebble import ProcessPool
 
-from suite import conditions, execute, fitting, machine, measure, results
+from suite import conditions, execute, facts, fitting, machine, measure, pools, results
 from suite.hardware import hardware_facts
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.plan import Subject
@@ -43,7 +43,8 @@ class RunError(ValueError):
 class Settings:
     """What a run was asked to do. `jobs` is for the size phase, `timeout_s` and the limit for one cell.
 
-    `cold` asks for times of inputs that no cache holds, beside the others.
+    `cold` asks for times of inputs that no cache holds, beside the others. With `cluster`, a dask scheduler's
+    address, its workers measure the sizes.
     """
 
     out: Path
@@ -53,6 +54,7 @@ class Settings:
     timeout_s: float = 120.0
     memory_limit_bytes: int | None = None
     cold: bool = False
+    cluster: str | None = None
 
 
 @dataclass
@@ -128,8 +130,8 @@ class Run:
         cells = [(t, s) for t in traces for s in self.subjects if self._missing("size", t, s)]
         if not references and not cells:
             return
-        jobs = self.settings.jobs
-        with execute.worker_pool(jobs) as pool:
+        wanted = self.settings
+        with pools.size_pool(wanted.cluster, wanted.jobs, self.corpus, self.subjects) as (pool, jobs):
             self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
             wall_s = self._phase("reference", pool, jobs, measure.measure_reference, references)
             self.watcher.end(f"{len(references)} traces in {wall_s:.1f} s")
@@ -162,8 +164,8 @@ class Run:
             wall_s = self._phase(kind, pool, 1, function, cells)
             watch.probed(self._probe(pool))
         # A folder's times may be of several starts: each start's conditions stay.
-        self.phases[kind]["conditions"] = [*earlier, facts := watch.facts()]
-        noise = "; ".join(conditions.noise(facts))
+        self.phases[kind]["conditions"] = [*earlier, now := watch.facts()]
+        noise = "; ".join(conditions.noise(now))
         self.watcher.end(
             f"{len(cells)} cells timed alone in {wall_s:.1f} s" + (f"; NOISY: {noise}" if noise else "")
         )
@@ -172,12 +174,12 @@ class Run:
         outcomes = execute.run_cells(pool, 1, conditions.probe, [(None, ())], self.limits)
         return next((seconds for _, seconds, _, _ in outcomes), None)
 
-    def _compile(self, pool: ProcessPool, jobs: int, subjects: Sequence[Subject]) -> None:
+    def _compile(self, pool: pools.Pool, jobs: int, subjects: Sequence[Subject]) -> None:
         start = time.perf_counter()
         compiled = loaded = 0
         self.watcher.begin("compile", len(subjects))
         cells = [(s, (s,)) for s in subjects]
-        for s, counts, why, seconds in execute.run_cells(pool, jobs, measure.warm_up, cells, self.limits):
+        for s, counts, why, seconds in pools.run_cells(pool, jobs, measure.warm_up, cells, self.limits):
             # A codec that cannot even be made fails again in each of its cells, with the reason.
             compiled, loaded = (compiled + counts[0], loaded + counts[1]) if counts else (compiled, loaded)
             self.watcher.step(done("compile", (None, s), why, seconds, {}))
@@ -188,7 +190,7 @@ class Run:
     def _phase(
         self,
         kind: str,
-        pool: ProcessPool,
+        pool: pools.Pool,
         jobs: int,
         function: Callable[..., Record],
         cells: Sequence[tuple[TraceInfo, Subject | None]],
@@ -197,7 +199,7 @@ class Run:
         start, own_start_s = time.perf_counter(), time.process_time()
         self.watcher.begin(kind, len(cells))
         todo = [((t, s), (self.corpus.root, t) + ((s,) if s else ())) for t, s in cells]
-        for cell, result, why, seconds in execute.run_cells(pool, jobs, function, todo, self.limits):
+        for cell, result, why, seconds in pools.run_cells(pool, jobs, function, todo, self.limits):
             found = {"status": "failed", "reason": why} if result is None else result
             self._append(kind, cell, found)
             self.watcher.step(done(kind, cell, why, seconds, found))
@@ -270,7 +272,7 @@ class Run:
         return sorted(specs | {s.spec for s in self.subjects if s.kind == "hardware"})
 
     def _write_run_file(self) -> None:
-        facts = {
+        found = {
             "schema_version": RUN_SCHEMA_VERSION,
             "corpus": {
                 "name": self.corpus.name,
@@ -289,7 +291,7 @@ class Run:
             "machine": self.machine,
             "phases": self.phases,
         }
-        text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         beside = self.settings.out / f"{RUN_FILE}.part"
         beside.write_text(text, encoding="utf-8")
         beside.replace(self.settings.out / RUN_FILE)
@@ -299,13 +301,11 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     """The facts of the run in `folder`; RunError where there is no run, or a damaged one."""
     path = folder / RUN_FILE
     try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        facts["corpus"]["digest"], facts["corpus"]["traces"], facts["machine"], facts["phases"]
+        return facts.read(path)
     except FileNotFoundError as error:
         raise RunError(f"no run at {folder}: it holds no {RUN_FILE}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {type(error).__name__} {error}") from error
-    return facts
 
 
 def charged(trace: TraceInfo, size: Record, paying_bytes: int) -> Record:
@@ -329,10 +329,10 @@ def _prepare_folder(out: Path, corpus_digest: str) -> dict[str, Record]:
     """Make or check the run's folder; returns the phases of an earlier start in it."""
     phases: dict[str, Record] = {}
     if (out / RUN_FILE).exists():
-        facts = read_run_file(out)
-        if "merged_from" in facts:  # it has no journal: its cells would be lost
+        earlier = read_run_file(out)
+        if "merged_from" in earlier:  # it has no journal: its cells would be lost
             raise RunError(f"{out} holds merged runs; choose another --out, and merge that one with it")
-        phases, found = facts["phases"], facts["corpus"]["digest"]
+        phases, found = earlier["phases"], earlier["corpus"]["digest"]
         if found != corpus_digest:
             raise RunError(
                 f"{out} holds a run over another corpus ({found[:12]}…, this one is {corpus_digest[:12]}…); "

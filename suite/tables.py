@@ -10,6 +10,7 @@ from typing import Any
 from suite import conditions
 from suite.breakdowns import Breakdown
 from suite.leaderboard import Board, Row
+from suite.safetext import visible
 
 Format = Callable[[Any], str]
 
@@ -38,7 +39,7 @@ class Section:
 
     def header(self) -> list[str]:
         """The headings."""
-        return [column.title for column in self.columns]
+        return [visible(column.title) for column in self.columns]
 
     def body(self) -> list[list[str]]:
         """The rows as text; an absent value is a dash."""
@@ -54,9 +55,14 @@ class Document:
     sections: tuple[Section, ...]
     footnotes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", visible(self.title))
+        object.__setattr__(self, "intro", tuple(map(visible, self.intro)))
+        object.__setattr__(self, "footnotes", tuple(map(visible, self.footnotes)))
+
 
 def _text(value: Any, form: Format) -> str:  # noqa: ANN401 - a cell holds anything
-    return ABSENT if value is None or value != value else form(value)
+    return ABSENT if value is None or value != value else visible(form(value))
 
 
 def ratio(value: float) -> str:
@@ -81,7 +87,7 @@ TOTAL = Column("total_ratio", "total ratio", ratio)
 
 def group_columns(breakdown: Breakdown) -> list[Column]:
     """A column of ratios for each group."""
-    return [Column(group.key, group.heading, ratio) for group in breakdown.groups]
+    return [Column(group.key, visible(group.heading), ratio) for group in breakdown.groups]
 
 
 def judged_traces(board: Board) -> str:

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from suite import tables
 from suite.leaderboard import Board, Row
+from suite.safetext import visible
 from suite.tables import Column
 from suite.watching import Done, Tally, Watcher
 
@@ -103,10 +104,12 @@ class ProgressWatcher(Watcher):
 
     def end(self, summary: str) -> None:
         """Leave a line of what the phase did, and one of the cells that took longest."""
-        self.console.print(f"{self.title}: {summary}", highlight=False, markup=False)
+        self.console.print(f"{self.title}: {visible(summary)}", highlight=False, markup=False)
         if self.tally.slowest and self.tally.slowest[0].seconds >= SLOW_S:
             slowest = ", ".join(f"{done.name()} {done.seconds:.2g} s" for done in self.tally.slowest[:3])
-            self.console.print(f"  slowest: {slowest}", highlight=False, markup=False, soft_wrap=True)
+            self.console.print(
+                f"  slowest: {visible(slowest)}", highlight=False, markup=False, soft_wrap=True
+            )
 
 
 def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
@@ -128,7 +131,7 @@ def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
         lines.append(f"Speeds: {folder}/times.md .csv .tex .html")
     lines.append(f"Records: {folder}/results.parquet")
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(visible(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def picture(board: Board, speeds: list[Row]) -> str:
@@ -163,11 +166,11 @@ def _board_table(board: Board, speeds: list[Row], top: int, roles: int) -> Table
         columns.append(Column("effective_ratio_32", "effective\n32 B", tables.ratio))
     shown = f"top {top} of {len(rows)}" if top < len(rows) else f"all {len(rows)}"
     title = f"{shown} lossless codecs over {tables.judged_traces(board)}, every round trip verified"
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table = Table(title=escape(visible(title)), box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
     for column in columns:
         left = column is tables.CODEC
         table.add_column(
-            column.title,
+            escape(column.title),
             justify="left" if left else "right",
             overflow="fold",
             no_wrap=not left,
@@ -180,11 +183,11 @@ def _board_table(board: Board, speeds: list[Row], top: int, roles: int) -> Table
 
 def show_table(title: str, header: list[str], rows: list[list[str]]) -> None:
     """Print a plain table."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False)
+    table = Table(title=escape(visible(title)), box=box.SIMPLE_HEAD, show_edge=False)
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape("\n".join(map(visible, cell.split("\n")))) for cell in row))
     _console().print(table)
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorcodecs.arrays import raw_bytes, resolve_dtype
+from tracegen import guarding
 
 SCHEMA = "squeezemark-traces"
 SCHEMA_VERSION = 2
@@ -102,7 +104,7 @@ class TraceInfo:
     @property
     def values(self) -> int:
         """How many values the trace has."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def raw_bytes(self) -> int:
@@ -196,17 +198,14 @@ class Corpus:
                 f"no corpus at {root}: it holds no {MANIFEST} (make one with 'python -m tracegen')"
             )
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["schema"] != SCHEMA or data["schema_version"] not in range(1, SCHEMA_VERSION + 1):
-                raise CorpusError(
-                    f"{path}: schema {data['schema']} {data['schema_version']}, "
-                    f"but this version reads {SCHEMA} up to {SCHEMA_VERSION}"
-                )
+            data = _manifest(path)
             models = {row["name"]: model_from_row(row) for row in data["models"]}
             traces = tuple(trace_from_row(row, data["schema_version"]) for row in data["traces"])
             corpus = cls(root, data, models, traces)
-        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (LookupError, TypeError, AttributeError) as error:
             raise CorpusError(f"{path} is damaged: {type(error).__name__} {error}") from error
+        if len({trace.name for trace in traces}) != len(traces):
+            raise CorpusError(f"{path} is damaged: it has a trace twice")
         if corpus_digest(traces) != corpus.digest:
             raise CorpusError(f"{path} is damaged: its traces do not add up to its corpus digest")
         return corpus
@@ -217,17 +216,17 @@ class Corpus:
         Raises CorpusError where the file or the dataset is missing, damaged, or not what the manifest says.
         """
         try:
-            dataset = self._file(trace.file)[trace.path]
+            dataset = self._dataset(trace.file, trace.path)
             dtype = resolve_dtype(trace.dtype)
             # Checked before anything is read: a damaged header must not make us allocate.
-            if not isinstance(dataset, h5py.Dataset) or dataset.shape != trace.shape:
+            if dataset.shape != trace.shape:
                 raise CorpusError(
                     f"{trace.name}: shape {dataset.shape} stored, {trace.shape} in the manifest"
                 )
             if dataset.dtype.itemsize != dtype.itemsize or dataset.dtype.kind not in "iuf":
                 raise CorpusError(f"{trace.name}: stored dtype {dataset.dtype}, manifest {trace.dtype}")
             array: Array = np.asarray(dataset[()])
-        except (KeyError, OSError, RuntimeError, AttributeError) as error:
+        except (KeyError, OSError, RuntimeError, AttributeError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise CorpusError(f"{self.root / trace.file}: cannot read {trace.path}: {reason}") from error
         if array.dtype != dtype:
@@ -243,9 +242,9 @@ class Corpus:
         for trace in self.traces:
             try:
                 self.read(trace)
-                stored = self._file(trace.file)[trace.path].attrs
+                stored = self._attributes(trace)
                 keys = IDENTITY_1 if self.schema_version == 1 else IDENTITY
-                wrong = [k for k in keys if stored.get(k) != getattr(trace, k)]
+                wrong = [k for k in keys if not _is_same(stored.get(k), getattr(trace, k))]
                 yield trace, f"attribute {wrong[0]} differs from the manifest's" if wrong else None
             except CorpusError as error:
                 yield trace, str(error)
@@ -255,11 +254,7 @@ class Corpus:
 
         Raises CorpusError where the file or the dataset is missing or damaged.
         """
-        try:
-            stored = self._file(trace.file)[trace.path].attrs
-            return {key: stored[key] for key in stored if key not in IDENTITY}
-        except (KeyError, OSError, RuntimeError) as error:
-            raise CorpusError(f"{self.root / trace.file}: cannot read {trace.path}: {error}") from error
+        return {key: value for key, value in self._attributes(trace).items() if key not in IDENTITY}
 
     def checkpoint(self, model: str, pruning: str) -> dict[str, Array]:
         """The trained tensors of a model, pruned as `pruning_name` says; CorpusError where there are none."""
@@ -267,18 +262,41 @@ class Corpus:
         if info is None or pruning not in info.checkpoints:
             raise CorpusError(f"{self.root} has no checkpoint {pruning!r} of {model!r}")
         try:
-            group = self._file(f"{model}.h5")[f"{CHECKPOINTS}/{pruning}"]
-            return {name: np.asarray(dataset[()]) for name, dataset in group.items()}
+            names = list(self._file(f"{model}.h5")[f"{CHECKPOINTS}/{pruning}"])
+            paths = {name: f"{CHECKPOINTS}/{pruning}/{name}" for name in names}
+            return {name: np.asarray(self._dataset(f"{model}.h5", path)[()]) for name, path in paths.items()}
         except (KeyError, OSError, RuntimeError) as error:
             raise CorpusError(f"{self.root / model}.h5: cannot read its checkpoint: {error}") from error
+
+    def _dataset(self, file: str, path: str) -> h5py.Dataset:
+        """The dataset, after all that its header says was checked; KeyError where there is none."""
+        opened = self._file(file)
+        wrong = guarding.wrong_link(opened, path)
+        if not wrong:
+            dataset = opened[path]
+            wrong = guarding.wrong_dataset(dataset) if isinstance(dataset, h5py.Dataset) else "is no dataset"
+        if wrong:
+            raise CorpusError(f"{self.root / file}: {path} {wrong}")
+        return dataset
+
+    def _attributes(self, trace: TraceInfo) -> dict[str, Any]:
+        try:
+            dataset = self._dataset(trace.file, trace.path)
+            if wrong := guarding.wrong_attributes(dataset):
+                raise CorpusError(f"{self.root / trace.file}: {trace.path} {wrong}")
+            return dict(dataset.attrs)
+        except (KeyError, OSError, RuntimeError, TypeError) as error:
+            raise CorpusError(f"{self.root / trace.file}: cannot read {trace.path}: {error}") from error
 
     def _file(self, name: str) -> h5py.File:
         if name not in self._open_files:
             path = self.root / name
             if not path.is_file():
                 raise CorpusError(f"{path} is missing")
+            if wrong := guarding.wrong_file(self.root, path):
+                raise CorpusError(f"{path} {wrong}")
             try:
-                self._open_files[name] = h5py.File(path, "r")
+                self._open_files[name] = guarding.open_file(path)
             except OSError as error:
                 raise CorpusError(f"{path} is no readable HDF5 file (truncated?): {error}") from error
         return self._open_files[name]
@@ -295,6 +313,29 @@ class Corpus:
         self.close()
 
 
+def _is_same(stored: Any, named: Any) -> bool:  # noqa: ANN401 - any attribute, an array of a stranger's, too
+    return np.shape(stored) == () and bool(stored == named)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """The manifest as it is, but for its traces checked; whatever json raises, and CorpusError."""
+    if path.stat().st_size > guarding.MAX_MANIFEST_BYTES:
+        raise CorpusError(f"{path} is larger than {guarding.MAX_MANIFEST_BYTES} bytes")
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        wrong = guarding.wrong_header(data) if data["schema"] == SCHEMA else ""
+    except (RecursionError, ValueError) as error:
+        raise CorpusError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    if data["schema"] != SCHEMA or data["schema_version"] not in range(1, SCHEMA_VERSION + 1):
+        raise CorpusError(
+            f"{path}: schema {data['schema']} {data['schema_version']}, "
+            f"but this version reads {SCHEMA} up to {SCHEMA_VERSION}"
+        )
+    if wrong:
+        raise CorpusError(f"{path} is damaged: {wrong}")
+    return data
+
+
 def model_from_row(row: Mapping[str, Any]) -> ModelInfo:
     """A model as the manifest has it; of either version."""
     # Version 1 has levels, such as 0.9, where version 2 has names.
@@ -303,9 +344,8 @@ def model_from_row(row: Mapping[str, Any]) -> ModelInfo:
 
 
 def trace_from_row(row: Mapping[str, Any], schema_version: int) -> TraceInfo:
-    """A trace as the manifest has it; CorpusError where its model's name is none for a file."""
+    """A trace as the manifest has it; CorpusError where a name, shape or size in it cannot be."""
+    if wrong := guarding.wrong_trace(row):
+        raise CorpusError(wrong)
     since_2 = {"precision": row["dtype"]} if schema_version == 1 else {}
-    trace = TraceInfo(**{**since_2, **row, "shape": tuple(row["shape"])})
-    if not NAME_PATTERN.fullmatch(trace.model):  # it becomes a file's name
-        raise CorpusError(f"model {trace.model!r} of {trace.name!r} is no legal name")
-    return trace
+    return TraceInfo(**{**since_2, **row, "shape": tuple(row["shape"])})

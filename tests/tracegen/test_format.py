@@ -160,7 +160,7 @@ def test_a_header_that_lies_about_the_size_is_found_before_reading(own_corpus):
         file.create_dataset("/traces/int64-s0/updates/counter", (1 << 40,), np.int64, chunks=(1 << 16,))
     corpus = Corpus.open(own_corpus)
     trace = next(trace for trace in corpus.traces if trace.dtype == "int64")
-    with pytest.raises(CorpusError, match=r"shape \(1099511627776,\) stored, \(512,\) in the manifest"):
+    with pytest.raises(CorpusError, match=r"counter claims 8796093022208 bytes"):
         corpus.read(trace)
 
 

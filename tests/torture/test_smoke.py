@@ -1,0 +1,54 @@
+"""Five kills of the torture tier, and that it sees what it is there for."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from support import REPOSITORY, environment
+
+from suite import execute
+
+SCRIPT = REPOSITORY / "tests/torture/run.py"
+
+
+@pytest.fixture(scope="module")
+def torture():
+    spec = importlib.util.spec_from_file_location("torture_run", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.timeout(300)
+def test_killed_runs_end_as_undisturbed_ones(tmp_path):
+    command = [sys.executable, SCRIPT, "--kills", "5", "--seed", "3"]
+    done = subprocess.run(
+        command, env=environment() | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5 kills")
+
+
+def test_a_lost_and_a_doubled_record_are_seen(torture, tmp_path):
+    lines = [json.dumps({"record": "size", "trace": name, "codec": "raw"}).encode() for name in "ab"]
+    (tmp_path / "journal.jsonl").write_bytes(b"\n".join([*lines, b'{"cut']))
+    assert torture.check(lines[:1], tmp_path) == lines
+    (tmp_path / "journal.jsonl").write_bytes(lines[1] + b"\n")
+    with pytest.raises(torture.BrokenError, match="are gone"):
+        torture.check(lines[:1], tmp_path)
+    (tmp_path / "journal.jsonl").write_bytes(b"\n".join([*lines, lines[0], b""]))
+    with pytest.raises(torture.BrokenError, match="there twice"):
+        torture.check(lines, tmp_path)
+
+
+def test_a_pool_outlives_processes_that_die_with_nothing_to_do():
+    with execute.worker_pool(1) as pool:
+        [(_, first, _)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], 60.0)
+        os.kill(first, signal.SIGKILL)
+        [(_, second, reason)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], 60.0)
+    assert reason is None
+    assert second != first
