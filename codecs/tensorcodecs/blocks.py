@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from tensorcodecs import registry
 from tensorcodecs.arrays import Array, Bytes
@@ -22,7 +21,6 @@ class Blocks(BlockCodec):
     codec_id = "squeezemark.blocks"
     title = "any codec on independent blocks"
     source = "Squeezemark, 2026"
-    version = "1"
 
     def __init__(self, block_bytes: int = 4096, codec: str = "lz4") -> None:
         self.block_bytes = one_of("block_bytes", block_bytes, _BLOCK_BYTES)
@@ -51,14 +49,16 @@ class Blocks(BlockCodec):
         if header.parameters != (self.block_bytes,) or at > header.payload.size:
             raise DecodeError(f"{header.payload.size} bytes are not {len(starts)} blocks of {self.spec}")
         for start, length in zip(starts, header.payload[:at].view(_LENGTH_DTYPE).tolist(), strict=True):
-            out, stored = raw[start : start + self.block_bytes], header.payload[at : at + length]
-            out[:] = stored if length == out.size else registry.decode_bytes(self._inner, stored, out.size)
-            at += length
+            out, block = raw[start : start + self.block_bytes], header.payload[at : at + length]
+            block = block if length == out.size else registry.decode_bytes(self._inner, block, out.size)
+            if block.size != out.size:
+                raise DecodeError(f"a block holds {block.size} bytes in place of {out.size}")
+            out[:], at = block, at + length
         if at != header.payload.size:
             raise DecodeError("the blocks do not end where the frame does")
         return raw
 
-    def count_bits(self, words: Array) -> npt.NDArray[np.int32]:
+    def count_bits(self, words: Array) -> Array:
         """Return the bits of each block with its length, int32[n_blocks]."""
         return np.array([8 * (_LENGTH_DTYPE.itemsize + len(b)) for b in self._stored(words)], np.int32)
 

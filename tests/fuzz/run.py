@@ -17,7 +17,7 @@ import fuzzing
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from suite.execute import run_cells, worker_pool
+from suite.execute import Limits, run_cells, worker_pool
 from suite.machine import usable_cores
 from tensorcodecs import registry
 
@@ -86,8 +86,10 @@ def main(frames, pattern, seed, jobs, timeout_s, findings):
         specs = chosen(pattern)
         rates = {}
         task = progress.add_task("compile", total=len(specs))
-        cells = ((spec, (spec,)) for spec in specs)
-        for spec, rate, reason in run_cells(pool, jobs, fuzzing.measure_rate, cells, 4 * timeout_s):
+        cells = [(spec, (spec,)) for spec in specs]
+        for spec, rate, reason, _ in run_cells(
+            pool, jobs, fuzzing.measure_rate, cells, Limits(4 * timeout_s)
+        ):
             progress.advance(task)
             if rate is not None:
                 rates[spec] = rate
@@ -97,8 +99,8 @@ def main(frames, pattern, seed, jobs, timeout_s, findings):
                 found.append(save(findings, spec, seed, "-", f"undamaged: {reason}", None))
         rates = {spec: rates[spec] for spec in specs if spec in rates}
         task = progress.add_task("frames", total=sum(budgets(rates, frames).values()))
-        todo = batches(rates, frames, seed, Path(slots))
-        for cell, result, reason in run_cells(pool, jobs, fuzzing.run_batch, todo, timeout_s):
+        todo = list(batches(rates, frames, seed, Path(slots)))
+        for cell, result, reason, _ in run_cells(pool, jobs, fuzzing.run_batch, todo, Limits(timeout_s)):
             spec, batch, count, slot = cell
             progress.advance(task, count)
             done[spec] += count

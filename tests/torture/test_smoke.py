@@ -47,8 +47,8 @@ def test_a_lost_and_a_doubled_record_are_seen(torture, tmp_path):
 
 def test_a_pool_outlives_processes_that_die_with_nothing_to_do():
     with execute.worker_pool(1) as pool:
-        [(_, first, _)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], 60.0)
+        [(_, first, *_)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], execute.Limits(60.0))
         os.kill(first, signal.SIGKILL)
-        [(_, second, reason)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], 60.0)
+        [(_, second, reason, _)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], execute.Limits(60.0))
     assert reason is None
     assert second != first
