@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
+from pebble import ProcessExpired
+from pebble.pool.process import PoolManager
 from support import REPOSITORY, environment
 
 from suite import execute
@@ -52,3 +55,13 @@ def test_a_pool_outlives_processes_that_die_with_nothing_to_do():
         [(_, second, reason, _)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], execute.Limits(60.0))
     assert reason is None
     assert second != first
+
+
+def test_a_task_whose_process_died_before_it_was_heard_to_have_taken_it_ends(monkeypatch):
+    heard = PoolManager.process_next_message
+    late = lambda manager, timeout: (time.sleep(1.0), heard(manager, timeout))  # noqa: E731
+    monkeypatch.setattr(PoolManager, "process_next_message", late)
+    with execute.worker_pool(1) as pool:
+        error = pool.schedule(os._exit, args=(7,), timeout=5.0).exception(timeout=60.0)
+    assert isinstance(error, ProcessExpired)
+    assert error.exitcode == 7
