@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tensorcodecs.arrays import Bytes
+from tensorcodecs.canonical import Numbers, limited_lengths
 from tensorcodecs.kernels import sc2
 from tensorcodecs.learned_tables import Book, LearnedLines, TableKernels
 from tensorcodecs.sc2_tables import VALUES_MAX, read_table, value_table
@@ -30,13 +31,20 @@ class Sc2(LearnedLines):
         values, counts = np.unique(raw.view(f"u{word_bytes}"), return_counts=True)
         order = np.argsort(-counts, kind="stable")[:VALUES_MAX]
         order = order[counts[order] >= _MINIMUM_COUNT]
-        if not order.size:
-            return b""
-        sizes = {min(size, order.size) for size in _SIZES_TRIED} if complete else {order.size}
+        sizes = self.table_sizes(order.size)
         tables = [
-            value_table(values[order[:size]], counts[order[:size]], int(counts.sum())) for size in sizes
+            value_table(values[order[:size]], counts[order[:size]], int(counts.sum()), self.code_lengths)
+            for size in (sizes if complete else sizes[-1:])
         ]
-        return min(tables)[1]
+        return min(tables)[1] if tables else b""
+
+    def table_sizes(self, n_values: int) -> list[int]:
+        """Numbers of values, ascending, that a table may have where `n_values` are worth an entry."""
+        return sorted({min(size, n_values) for size in _SIZES_TRIED}) if n_values else []
+
+    def code_lengths(self, counts: Numbers) -> Numbers:
+        """Return the bits of the code of each value, and last of the escape, from how often they occur."""
+        return limited_lengths(counts)
 
     def book(self, table: bytes, word_bytes: int) -> Book:  # noqa: ARG002 - the circuit has one width
         """Return the kernels' numbers; ValueError where the table is not one that `learn` could write."""

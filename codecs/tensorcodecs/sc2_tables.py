@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from tensorcodecs.canonical import Numbers, code_infos, length_counts, limited_lengths
+from tensorcodecs.canonical import Numbers, code_infos, length_counts
 from tensorcodecs.kernels import sc2
 from tensorcodecs.kernels.canonical import LENGTH_BITS_MAX
 from tensorcodecs.learned_tables import Book
@@ -13,11 +15,13 @@ VALUES_MAX = 1024
 _HEAD_BYTES = 2 * LENGTH_BITS_MAX + 1
 
 
-def value_table(values: Numbers, counts: Numbers, n_words: int) -> tuple[int, bytes]:
-    """The bits that the words and the table take, and the table."""
+def value_table(
+    values: Numbers, counts: Numbers, n_words: int, code_lengths: Callable[[Numbers], Numbers]
+) -> tuple[int, bytes]:
+    """The bits that the words and the table take, and the table, with codes of `code_lengths` of counts."""
     escapes = n_words - int(counts.sum())
     symbols = np.append(values.astype(np.int64), sc2.ESCAPE)
-    lengths = limited_lengths(np.append(counts, max(1, escapes)).astype(np.int64))
+    lengths = code_lengths(np.append(counts, max(1, escapes)).astype(np.int64))
     order = np.lexsort((symbols, lengths))
     head = length_counts(lengths)[1:].astype("<u2").tobytes() + bytes([int(lengths[-1])])
     in_order = symbols[order]

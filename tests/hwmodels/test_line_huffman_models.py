@@ -1,11 +1,11 @@
-"""SC2's and the byte-Huffman engine: what they learn is their codec's, and own tables are counted."""
+"""Engines with tables of values or bytes: what they learn is their codec's, and own tables are counted."""
 
 import numpy as np
 import pytest
 
 import hwmodels
 
-NAMES = ["hw/sc2", "hw/bytehuff"]
+NAMES = ["hw/sc2", "hw/bytehuff", "hw/fvc"]
 
 
 def few_values():
