@@ -22,9 +22,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pebble import ProcessPool
-
 from suite import execute, machine, measure
+from suite.patience import PatientPool
 from suite.plan import Subject, make_subject
 from tracegen.corpus import Corpus, CorpusError
 
@@ -246,7 +245,7 @@ def _measure_on_worker(
 
 
 @functools.lru_cache(maxsize=1)
-def _pool(demand: Demand, jobs: int) -> ProcessPool:  # noqa: ARG001 - fresh processes for every start
+def _pool(demand: Demand, jobs: int) -> PatientPool:  # noqa: ARG001 - fresh processes for every start
     # A worker under dask's nanny is marked as a process that may have no children. Ours end with it: they
     # read from its pipe.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]

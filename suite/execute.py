@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired
 
 from suite import isolation, memory
 from suite.patience import PatientPool
@@ -25,6 +27,10 @@ C = TypeVar("C")
 BATCHES_PER_WORKER = 3
 """Batches handed out ahead, so that a worker never waits for the next one."""
 BATCH_CELLS_MAX = 32
+STALL_S = 60.0
+"""The pool is renewed where no batch ends for so much longer than one may take."""
+_STALLS_MAX = 3
+"""So often in a row; then no process can work here."""
 _REPLACED_MAX = 3
 """So often a batch is handed out again whose worker asked to be replaced; then that was the codec's doing."""
 
@@ -32,6 +38,10 @@ SINGLE_THREAD = {
     f"{name}_NUM_THREADS": "1" for name in ("BLOSC", "MKL", "NUMBA", "OMP", "OPENBLAS", "POLARS_MAX")
 }
 """One core a worker: codecs are measured on one thread, and workers never fight for cores."""
+
+
+class WorkersLostError(ValueError):
+    """No process can be had that measures."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ def _start_worker(core: int | None) -> None:
 
 
 @contextmanager
-def worker_pool(jobs: int, core: int | None = None) -> Iterator[ProcessPool]:
+def worker_pool(jobs: int, core: int | None = None) -> Iterator[PatientPool]:
     """A pool of fresh processes (spawned: numba and threads do not survive a fork); stopped on any error.
 
     Workers on a `core` of their own are there to be timed.
@@ -83,7 +93,7 @@ def worker_pool(jobs: int, core: int | None = None) -> Iterator[ProcessPool]:
 
 
 def run_cells(
-    pool: ProcessPool,
+    pool: PatientPool,
     jobs: int,
     function: Callable[..., Any],
     cells: Sequence[tuple[C, tuple[Any, ...]]],
@@ -92,13 +102,14 @@ def run_cells(
     """Call `function` on every cell's arguments; yields (cell, result, None or why there is none, seconds).
 
     A cell that takes longer than it may is killed with its worker, and one whose worker dies is reported;
-    the pool replaces the worker and the other cells go on, those of the same batch in another one.
+    the pool replaces the worker and the other cells go on, those of the same batch in another one. Raises
+    WorkersLostError where no worker answers any more, nor fresh ones.
     """
     waiting = deque(cells)
     again: deque[Sequence[tuple[C, tuple[Any, ...]]]] = deque()
     running: dict[Future[Any], _Batch[C]] = {}
     with tempfile.TemporaryDirectory(prefix="suite-") as folder:
-        numbers = itertools.count()
+        numbers, stalls = itertools.count(), 0
         while True:
             while len(running) < BATCHES_PER_WORKER * jobs:
                 batch = again.popleft() if again else _next_batch(waiting, jobs)
@@ -108,7 +119,17 @@ def run_cells(
                 running[_schedule(pool, function, new, limits)] = new
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            longest_s = limits.timeout_s + isolation.BATCH_S + STALL_S
+            done, _ = wait(running, longest_s, return_when=FIRST_COMPLETED)
+            if not done or any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+                stalls += 1
+                if stalls > _STALLS_MAX:
+                    raise WorkersLostError("no worker process answers, nor do fresh ones; run it again")
+                pool.renew()
+                again.extend(batch.cells for batch in running.values())
+                running.clear()
+                continue
+            stalls = 0
             for future in done:
                 batch_done = running.pop(future)
                 if _asks_for_another(future, batch_done):
@@ -127,12 +148,13 @@ def _next_batch(waiting: deque[tuple[C, tuple[Any, ...]]], jobs: int) -> Sequenc
 
 
 def _schedule(
-    pool: ProcessPool, function: Callable[..., Any], batch: _Batch[C], limits: Limits
+    pool: PatientPool, function: Callable[..., Any], batch: _Batch[C], limits: Limits
 ) -> Future[Any]:
     arguments = [arguments for _, arguments in batch.cells]
     scheduled: Future[Any] = pool.schedule(
         isolation.run_batch,
-        args=(function, arguments, limits.memory_bytes, batch.progress),
+        # A worker that cannot import what it is to call says so only if it gets that far.
+        args=(pickle.dumps((function, arguments)), limits.memory_bytes, batch.progress),
         # The last cell of a batch begins within BATCH_S and has its whole time.
         timeout=limits.timeout_s + (isolation.BATCH_S if len(arguments) > 1 else 0),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +30,17 @@ def spoil(reason: str) -> None:
 
 
 def run_batch(
-    function: Callable[..., Any],
-    batch: Sequence[tuple[Any, ...]],
-    memory_limit_bytes: int | None,
-    progress: Path,
+    pickled: bytes, memory_limit_bytes: int | None, progress: Path
 ) -> list[tuple[Any, str | None, float]]:
-    """(result, None or why there is none, seconds) of the first cells of `batch`: one at least.
+    """(result, None or why there is none, seconds) of the first cells of a batch: one at least.
 
-    The file `progress` has as many bytes as cells were begun, which is how the parent knows at which one
-    this process ended.
+    `pickled`: by the parent process, a function and the arguments of each cell. The file `progress` has as
+    many bytes as cells were begun, which is how the parent knows at which one this process ended.
     """
     if _spoilt or (memory.held_bytes() or 0) > HELD_BYTES_MAX:
         time.sleep(_SETTLE_S)
         os._exit(REPLACE_EXIT_CODE)
+    function, batch = pickle.loads(pickled)  # noqa: S301 - written by this run
     outcomes: list[tuple[Any, str | None, float]] = []
     end_s = time.perf_counter() + BATCH_S
     with progress.open("wb", buffering=0) as begun:

@@ -18,7 +18,17 @@ class PatientPool(ProcessPool):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - pebble's own
         super().__init__(**options)
+        self._options = options
         self._pool_manager = _Manager(self._context, options["context"])
+
+    def renew(self) -> None:
+        """Put fresh processes and pipes in the place of those there are, whose tasks are forgotten.
+
+        A process that is killed while it takes a task out of the pipe may take it, or the pipe's lock, along.
+        """
+        self.stop()  # type: ignore[no-untyped-call]
+        self.join()
+        PatientPool.__init__(self, **self._options)
 
 
 class _Manager(PoolManager):

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pebble import ProcessPool
-
 from suite import cluster, execute
+from suite.patience import PatientPool
 from suite.plan import Subject
 from tracegen.corpus import Corpus
 
 KILLED, KILLED_TRIES = "its process died (SIGKILL", 3
 """How the reason of a cell begins whose process was killed from outside, and how often it is tried."""
 
-Pool = ProcessPool | cluster.Cluster
+Pool = PatientPool | cluster.Cluster
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def run_cells(
     arguments = dict(cells)
     for tries_left in reversed(range(KILLED_TRIES)):
         killed = []
-        here = isinstance(pool, ProcessPool)
+        here = isinstance(pool, PatientPool)
         for outcome in (execute if here else cluster).run_cells(pool, jobs, function, cells, limits):
             if tries_left and str(outcome[2]).startswith(KILLED):
                 killed.append((outcome[0], arguments[outcome[0]]))

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessPool
-
 from suite import conditions, execute, facts, fitting, machine, measure, pools, results
 from suite.hardware import hardware_facts
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
+from suite.patience import PatientPool
 from suite.plan import Subject
 from suite.watching import Done, Watcher
 from tracegen.corpus import Corpus, TraceInfo
@@ -170,7 +169,7 @@ class Run:
             f"{len(cells)} cells timed alone in {wall_s:.1f} s" + (f"; NOISY: {noise}" if noise else "")
         )
 
-    def _probe(self, pool: ProcessPool) -> list[float] | None:
+    def _probe(self, pool: PatientPool) -> list[float] | None:
         outcomes = execute.run_cells(pool, 1, conditions.probe, [(None, ())], self.limits)
         return next((seconds for _, seconds, _, _ in outcomes), None)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
-from pebble import ProcessPool
 
 from suite import card, execute, fitting, leaderboard, measure, memory, render, results, run
+from suite.patience import PatientPool
 from suite.plan import NOT_INSTALLED, Subject, make_subject
 from suite.watching import Watcher
 from tracegen.corpus import Corpus, TraceInfo
@@ -186,7 +186,7 @@ class _Checker:
             self._measure(pool, [(cell, traces[cell["trace"]], subjects[cell["codec"]]) for cell in todo])
 
     def _subjects(
-        self, cells: Sequence[Cell], pool: ProcessPool, folder: Path, learned: Path
+        self, cells: Sequence[Cell], pool: PatientPool, folder: Path, learned: Path
     ) -> dict[str, Subject]:
         """The subjects that can be measured here, with what they learned; the others are named."""
         made: dict[str, Subject | str] = {}
@@ -206,7 +206,7 @@ class _Checker:
                 )
         return found
 
-    def _learn(self, made: dict[str, Subject | str], pool: ProcessPool, folder: Path, learned: Path) -> None:
+    def _learn(self, made: dict[str, Subject | str], pool: PatientPool, folder: Path, learned: Path) -> None:
         """Let those learn that do: a run's folder holds their states, a published report does not."""
         todo: list[tuple[Subject, tuple[Any, ...]]] = []
         for spec, subject in made.items():
@@ -222,14 +222,14 @@ class _Checker:
             self.watcher.step(run.done("fit", (None, subject), why, seconds, {}))
         self.watcher.end(f"{len(todo)} codecs learned again")
 
-    def _warm_up(self, pool: ProcessPool, subjects: Sequence[Subject]) -> None:
+    def _warm_up(self, pool: PatientPool, subjects: Sequence[Subject]) -> None:
         self.watcher.begin("compile", len(subjects))
         cells = [(subject, (subject,)) for subject in subjects]
         for subject, _, why, seconds in self._run(pool, measure.warm_up, cells):
             self.watcher.step(run.done("compile", (None, subject), why, seconds, {}))
         self.watcher.end(f"{len(subjects)} codecs ready")
 
-    def _measure(self, pool: ProcessPool, cells: Sequence[tuple[Cell, TraceInfo, Subject]]) -> None:
+    def _measure(self, pool: PatientPool, cells: Sequence[tuple[Cell, TraceInfo, Subject]]) -> None:
         paying = fitting.paying_bytes(self.corpus)
         self.watcher.begin("verify", len(cells))
         todo = [(cell, (self.corpus.root, *cell[1:])) for cell in cells]
@@ -244,7 +244,7 @@ class _Checker:
         self.watcher.end(f"{len(cells)} cells")
 
     def _run(
-        self, pool: ProcessPool, function: Callable[..., Any], cells: Sequence[tuple[C, tuple[Any, ...]]]
+        self, pool: PatientPool, function: Callable[..., Any], cells: Sequence[tuple[C, tuple[Any, ...]]]
     ) -> Iterator[tuple[C, Any, str | None, float]]:
         jobs = self.request.jobs
         limits = execute.Limits(self.request.timeout_s, memory.default_limit_bytes(jobs))

@@ -1,14 +1,13 @@
 """A codec's fault costs its own cells: the others are measured, in a worker that is sound."""
 
-import os
 import subprocess
-import time
 
 import polars as pl
 import pytest
+from cells import pid_after, take
 from support import command, environment
 
-from suite import execute, isolation, memory, results
+from suite import execute, memory, results
 
 pytestmark = pytest.mark.timeout(240)
 GIB = 1 << 30
@@ -20,23 +19,6 @@ def run_all(function, arguments, jobs=1, timeout_s=60.0, memory_bytes=None):
     limits = execute.Limits(timeout_s, memory_bytes)
     with execute.worker_pool(jobs) as pool:
         return {cell: rest for cell, *rest in execute.run_cells(pool, jobs, function, cells, limits)}
-
-
-def pid_after(what):
-    """One cell: its process, and perhaps the end of it."""
-    if what == "dies":
-        os.abort()
-    if what == "exits":
-        os._exit(isolation.REPLACE_EXIT_CODE)
-    if what == "hangs":
-        time.sleep(3600)
-    if what == "spoils":
-        isolation.spoil("test")
-    if what == "raises":
-        raise RuntimeError("no such luck\nsecond line")
-    if what == "quits":
-        raise SystemExit(3)
-    return os.getpid()
 
 
 @pytest.mark.parametrize(
@@ -69,10 +51,6 @@ def test_an_exception_costs_one_cell_and_no_worker():
         *(None, "RuntimeError: no such luck", "SystemExit: 3", None),
     ]
     assert outcomes[0][0] == outcomes[3][0]
-
-
-def take(n_bytes):
-    return len(bytearray(n_bytes))
 
 
 @pytest.mark.skipif(not memory.is_limitable(), reason="no limit holds on this system")

@@ -1,0 +1,27 @@
+"""What tests have worker processes do: a module of its own, which those can import."""
+
+import os
+import time
+
+from suite import isolation
+
+
+def pid_after(what):
+    """One cell: its process, and perhaps the end of it."""
+    if what == "dies":
+        os.abort()
+    if what == "exits":
+        os._exit(isolation.REPLACE_EXIT_CODE)
+    if what == "hangs":
+        time.sleep(3600)
+    if what == "spoils":
+        isolation.spoil("test")
+    if what == "raises":
+        raise RuntimeError("no such luck\nsecond line")
+    if what == "quits":
+        raise SystemExit(3)
+    return os.getpid()
+
+
+def take(n_bytes):
+    return len(bytearray(n_bytes))
