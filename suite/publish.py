@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from suite import documents, render, run, site, tables, terminal
+from suite import documents, literature, render, run, site, tables, terminal
 from suite.leaderboard import Board
 from suite.results import RESULTS_FILE
 from suite.tables import Section
@@ -31,8 +31,8 @@ README_ROWS = 8
 def publish(folder: Path, reports: Path, readme: Path) -> Path:
     """Copy the report of the run in `folder` to `reports`; renew the README's board and links.
 
-    Returns the report's new folder. Raises RunError where the same records are published already: a published
-    report is never edited.
+    So is the page of the papers' figures, where the run has a row for each. Returns the report's new folder.
+    Raises RunError where the same records are published already: a published report is never edited.
     """
     corpus = run.read_run_file(folder)["corpus"]
     earlier = _of_corpus(published(reports), corpus["name"])
@@ -54,6 +54,9 @@ def publish(folder: Path, reports: Path, readme: Path) -> Path:
         _point_to(readme, earlier[-1].name, target.name)
     if (reports / INDEX_FILE).exists():
         _replace_between(reports / INDEX_FILE, INDEX_BEGIN, INDEX_END, index(reports))
+    if literature.fits(target):
+        page = readme.parent / literature.PAGE
+        page.write_text(literature.markdown(target), encoding="utf-8", newline="\n")
     return target
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from support import REPOSITORY
 
-from suite import publish, render, results, verify
+from suite import literature, publish, render, results, verify
 from tracegen.corpus import Corpus
 
 FOLDER = REPOSITORY / "reports"
@@ -42,6 +42,11 @@ def test_the_index_says_which_report_is_current():
     text = (FOLDER / publish.INDEX_FILE).read_text(encoding="utf-8")
     shown = text.partition(publish.INDEX_BEGIN)[2].partition(publish.INDEX_END)[0]
     assert shown == f"\n{publish.index(FOLDER)}\n"
+
+
+def test_the_papers_figures_stand_beside_those_of_the_current_report():
+    report = publish.current(FOLDER, Corpus.open(REPOSITORY / "traces").digest)
+    assert (REPOSITORY / literature.PAGE).read_text(encoding="utf-8") == literature.markdown(report)
 
 
 @pytest.mark.timeout(600)  # kernels are compiled first on a fresh machine
