@@ -241,17 +241,19 @@ def codecs() -> None:
 
 
 @list_.command()
-def hwmodels() -> None:
-    """Hardware models with their figures and where these are from."""
-    import hwmodels as models
-    from suite import terminal
+@click.argument("spec", required=False)
+def hwmodels(spec: str | None) -> None:
+    """Hardware models and the figures of the board's rows; with a SPEC, where each of its figures is from."""
+    from suite import listing, terminal
 
-    rows = []
-    for spec in models.default_specs():
-        model = models.get_model(spec)
-        figures = [f"{k.replace('_', ' ')}: {f.value:g} ({f.origin})" for k, f in model.figures.items()]
-        rows.append([spec, model.title, model.source, "\n".join(figures)])
-    terminal.show_table("Hardware models", ["spec", "what it is", "source", "figures"], rows)
+    if spec:
+        with one_line_errors():
+            rows = listing.sources(spec)
+        terminal.show_table(spec, ["figure", "value", "origin", "source"], rows)
+        return
+    terminal.show_table("Hardware models", listing.MODELS_HEADER, listing.models())
+    terminal.show_table("Their figures", listing.FIGURES_HEADER, listing.figures())
+    click.echo(listing.FIGURES_NOTE)
 
 
 @list_.command()

@@ -1,4 +1,4 @@
-"""What `python -m suite list codecs` shows: every codec by family, with its settings and where it is from."""
+"""What `python -m suite list` shows: codecs by family with settings, hardware models with their figures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import re
 from typing import Any
 
+import hwmodels
 from tensorcodecs import registry
 
 FAMILIES = (
@@ -24,6 +25,51 @@ FAMILIES = (
 )
 
 HEADER = ["name", "what it is", "settings = default", "source", "rows on the board"]
+
+MODELS_HEADER = ["name", "what it is", "line bytes", "random access", "source"]
+FIGURES_HEADER = ["row on the board", "cycles", "B/cycle", "kGE", "pJ/B"]
+FIGURES_NOTE = (
+    "Each figure: compressor / decompressor, and where it is from: p published, s synthesised, m modelled "
+    "from parts, e estimate.\nCycles are a line's latency; area in thousands of gate equivalents and energy "
+    "per raw byte are at 40 nm.\nOne model's sources: python -m suite list hwmodels hw/bdi:line_bytes=64"
+)
+_PAIRS = (
+    ("compress_latency_cycles", "decompress_latency_cycles", 1.0),
+    ("compress_bytes_per_cycle", "decompress_bytes_per_cycle", 1.0),
+    ("compressor_area_ge", "decompressor_area_ge", 1e-3),
+    ("compress_pj_per_byte", "decompress_pj_per_byte", 1.0),
+)
+
+
+def models() -> list[list[str]]:
+    """A row for each hardware model."""
+    return [
+        [name, m.title, ", ".join(map(str, m.legal_line_bytes)), "yes" if m.random_access else "no", m.source]
+        for name, m in ((name, hwmodels.get_model(name)) for name in hwmodels.names())
+    ]
+
+
+def figures() -> list[list[str]]:
+    """The figures of each of the board's hardware rows, every one with its origin's first letter."""
+    rows = []
+    for spec in hwmodels.default_specs():
+        found = hwmodels.get_model(spec).figures
+        pairs = [
+            " / ".join(f"{_digits(found[key].value * unit)} {found[key].origin[0]}" for key in pair)
+            for *pair, unit in _PAIRS
+        ]
+        rows.append([spec, *pairs])
+    return rows
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def sources(spec: str) -> list[list[str]]:
+    """Every figure of one model with its origin and source; ValueError for an unknown one."""
+    found = hwmodels.get_model(spec).figures
+    return [[k.replace("_", " "), f"{f.value:g} {f.unit}", f.origin, f.source] for k, f in found.items()]
 
 
 def codecs() -> list[tuple[str, list[list[str]]]]:

@@ -252,6 +252,11 @@ def test_lists_and_help_answer_without_numba_or_torch(call):
     assert "zstd" in done.stdout
     done = call("suite", "list", "hwmodels")
     assert "hw/bdi:line_bytes=64" in done.stdout
-    assert "estimate" in done.stdout
+    assert "2 p / 1 p" in done.stdout
+    done = call("suite", "list", "hwmodels", "hw/zvc")
+    assert "modelled" in done.stdout
+    done = call("suite", "list", "hwmodels", "hw/zvd")
+    assert done.returncode == 1
+    assert done.stderr == "error: no hardware model 'hw/zvd'; did you mean 'hw/zvc'?\n"
     script = "import sys, suite.cli; sys.exit(bool({'numba', 'torch', 'polars', 'h5py'} & set(sys.modules)))"
     assert subprocess.run([command()[0], "-c", script], check=False).returncode == 0
