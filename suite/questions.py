@@ -34,6 +34,19 @@ class Question:
     missing: str
     needs: tuple[str, ...] = ()
     """Figures of hardware without which the answer is none."""
+    sides: tuple[str, str] = ("", "")
+    """What `a_ratio` and `b_ratio` of the rows are of."""
+
+    def columns(self, row: Row) -> tuple[Column, ...]:
+        """The columns of its table."""
+        a, b = self.sides
+        titles = {"a_ratio": a, "b_ratio": b, "cpu_mb_s": "MB / CPU s", "bytes_per_cycle": "B/cycle"}
+        rates = ("cpu_mb_s", "bytes_per_cycle", "mse", "max_error", "area_ge", "pj_per_byte")
+        forms = {
+            **dict.fromkeys(rates, rate),
+            **dict.fromkeys(("ratio", "a_ratio", "b_ratio", "change"), ratio),
+        }
+        return tuple(Column(key, titles.get(key, key.replace("_", " ")), forms.get(key, str)) for key in row)
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,10 @@ class Answer:
     question: Question
     sentence: str
     rows: list[Row]
+
+    def shown(self) -> list[Row]:
+        """The rows that a table shows."""
+        return self.rows if self.rows and "place" in self.rows[0] else self.rows[:SHOWN_ROWS]
 
 
 def _complete(columns: str, where: str, bits: str = "coded_bits") -> str:
@@ -108,10 +125,10 @@ def _at_a_cost(rows: list[Row]) -> str:
         for row in hardware
     )
     software = f"In software: {_roles(rows)}."
-    return f"{software} In hardware: {circuits}." if circuits else f"{software} No hardware model was run."
+    return f"{software} " + (f"In hardware: {circuits}." if circuits else "No hardware model has all sizes.")
 
 
-def _change(left: str, right: str) -> Callable[[list[Row]], str]:
+def _change(left: str, right: str) -> dict[str, Any]:
     def sentence(rows: list[Row]) -> str:
         first = rows[0]
         best = max(rows, key=lambda row: (row["b_ratio"], row["codec"]))
@@ -122,7 +139,7 @@ def _change(left: str, right: str) -> Callable[[list[Row]], str]:
             f"best with {best['b_ratio']:.3f}; {down} of {len(rows)} codecs have a lower ratio on {right}."
         )
 
-    return sentence
+    return {"sentence": sentence, "sides": (left, right)}
 
 
 def _lossy(rows: list[Row]) -> str:
@@ -187,22 +204,22 @@ SELECT role, place, codec, ratio, traces FROM placed WHERE place <= 3 ORDER BY r
         "Q4",
         "Does training data compress differently from inference data?",
         _pairs("phase", "= 'inference'", "= 'training-end'", "", "a_ratio", "b_ratio"),
-        _change("inference", "the end of training"),
-        "tensors that were traced both in inference and at the end of training",
+        missing="tensors that were traced both in inference and at the end of training",
+        **_change("inference", "the end of training"),
     ),
     Question(
         "Q5",
         "What does quantisation do to it: is it as effective on INT8 as on FP32?",
         _pairs("precision", "= 'float32'", "= 'int8'", "", "a_ratio", "b_ratio"),
-        _change("float32", "int8"),
-        "tensors that were traced both as float32 and as int8",
+        missing="tensors that were traced both as float32 and as int8",
+        **_change("float32", "int8"),
     ),
     Question(
         "Q6",
         "What does pruning do to it: is it as effective on sparse models as on dense ones?",
         _pairs("sparsity", "= 0.0", "= 0.9", " AND b.pruning = 'magnitude'", "a_ratio", "b_ratio"),
-        _change("dense tensors", "those of models pruned by 90 %"),
-        "tensors that were traced both dense and pruned by 90 % (magnitude)",
+        missing="tensors that were traced both dense and pruned by 90 % (magnitude)",
+        **_change("dense tensors", "those of models pruned by 90 %"),
     ),
     Question(
         "Q7",
@@ -263,16 +280,9 @@ def markdown(table: pl.DataFrame, facts: Facts) -> str:
         found = answer(question, table, facts)
         parts += [f"## {question.key}. {question.text}", found.sentence]
         if found.rows:
-            shown = found.rows if "place" in found.rows[0] else found.rows[:SHOWN_ROWS]
-            parts.append(render.markdown_table(Section("", "", _columns(shown[0]), shown)))
+            shown = found.shown()
+            parts.append(render.markdown_table(Section("", "", question.columns(shown[0]), shown)))
             if len(shown) < len(found.rows):
                 parts.append(f"The first {len(shown)} of {len(found.rows)} rows.")
         parts.append(f"```sql\n{question.query}\n```")
     return "\n\n".join(parts) + "\n"
-
-
-def _columns(row: Row) -> tuple[Column, ...]:
-    titles = {"a_ratio": "before", "b_ratio": "after", "cpu_mb_s": "MB / CPU s", "bytes_per_cycle": "B/cycle"}
-    forms = dict.fromkeys(("cpu_mb_s", "bytes_per_cycle", "mse", "max_error", "area_ge", "pj_per_byte"), rate)
-    forms |= dict.fromkeys(("ratio", "a_ratio", "b_ratio", "change"), ratio)
-    return tuple(Column(key, titles.get(key, key.replace("_", " ")), forms.get(key, str)) for key in row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,13 +70,16 @@ def theme(*, dark: bool) -> Spec:
 def altair() -> Any:  # noqa: ANN401 - altair is no dependency of the type check
     """Imported where it is needed: it takes longer to load than the rest of the suite."""
     import altair
+    from altair.utils import schemapi
 
+    # Its checks of every number against the schema take as long as all the rest; tests draw the charts.
+    schemapi.DEBUG_MODE = False
     return altair
 
 
 def finished(name: str, title: str, description: str, drawing: Any, **more: Any) -> Chart:  # noqa: ANN401
     """The chart of an altair drawing, without altair's own colours."""
-    spec = drawing.to_dict()
+    spec = drawing.to_dict(validate=False)
     spec.pop("config", None)
     return Chart(name, title, description, spec | {"description": description}, **more)
 
@@ -102,9 +105,11 @@ def speed(report: Report, direction: str) -> Chart | None:
     if len(points) < 2:
         return None
     best = frontier(points)
-    labelled = _without_collisions([point for point in points if point["codec"] in best])
+    front = sorted((p for p in points if p["codec"] in best), key=lambda p: (-p["ratio"], p["codec"]))
+    places = [{"codec": p["codec"], "x": math.log(p["speed"]), "y": p["ratio"]} for p in front]
+    labels = label_apart(places, short, left=True)
     for point in points:
-        point["label"] = short(point["codec"]) if point["codec"] in labelled else ""
+        point["label"] = labels.get(point["codec"], "")
         point["group"] = FRONT if point["codec"] in best else BEHIND
     machine = report.facts.get("machine", {}).get("cpu", "one machine")
     return finished(
@@ -128,20 +133,30 @@ def frontier(points: Sequence[Row]) -> list[str]:
     return best
 
 
-def _without_collisions(points: Sequence[Row]) -> set[str]:
-    """The codecs whose labels, left of and above their points, do not run into one placed before."""
-    speeds, ratios = [math.log(p["speed"]) for p in points], [p["ratio"] for p in points]
-    across = WIDTH / (max(speeds) - min(speeds) + 2)
-    down = HEIGHT / (max(ratios) - min(ratios) + 0.1)
+def label_apart(points: Sequence[Row], name: Callable[[str], str], *, left: bool = False) -> dict[str, str]:
+    """Labels by codec, right of their points or `left` of them: only those that run into none before them.
+
+    `points` have `x` and `y`, linear in pixels; the first of them that bear a name come first.
+    """
+    across = WIDTH / (max(p["x"] for p in points) - min(p["x"] for p in points) + 1e-9)
+    down = HEIGHT / (max(p["y"] for p in points) - min(p["y"] for p in points) + 1e-9)
     placed: list[tuple[float, float, float]] = []
-    kept = set()
-    for point in sorted(points, key=lambda point: (-point["ratio"], point["codec"])):
-        right, y = across * math.log(point["speed"]), -down * point["ratio"]
-        left = right - LETTER * len(short(point["codec"]))
-        if all(right < x0 or left > x1 or abs(y - y0) > LINE for x0, x1, y0 in placed):
-            placed.append((left, right, y))
-            kept.add(point["codec"])
-    return kept
+    labels: dict[str, str] = {}
+    for point in points:
+        label = name(point["codec"])
+        x, y, width = across * point["x"], down * point["y"], LETTER * len(label)
+        start, end = (x - width, x) if left else (x, x + width)
+        if label not in labels.values() and all(
+            end < x0 or start > x1 or abs(y - y0) > LINE for x0, x1, y0 in placed
+        ):
+            placed.append((start, end, y))
+            labels[point["codec"]] = label
+    return labels
+
+
+def model_name(spec: str) -> str:
+    """A hardware model's name without prefix and settings."""
+    return spec.removeprefix("hw/").split(":")[0]
 
 
 def _scatter(points: Sequence[Row], x_title: str) -> Any:  # noqa: ANN401
@@ -259,7 +274,6 @@ def hardware(report: Report) -> list[Chart]:
         points = [
             {
                 "codec": codec,
-                "label": short(codec.removeprefix("hw/")),
                 "ratio": rounded(ratio, DIGITS),
                 "cost": rounded(float(figures[codec][name]["value"]), DIGITS),
                 "origin": figures[codec][name]["origin"],
@@ -279,14 +293,28 @@ def costs(unit: str) -> bool:
     )
 
 
+def _what(figure: str) -> str:
+    """A figure's name as words, without its unit."""
+    words = figure.removesuffix("_ge").removesuffix("_pj_per_byte").replace("_", " ")
+    return f"energy to {words}" if figure.endswith("_pj_per_byte") else words
+
+
 def _cost_chart(name: str, unit: str, points: Sequence[Row]) -> Chart:
     alt = altair()
-    title = f"Ratio against {name.replace('_', ' ')}"
+    title = f"Ratio against {_what(name)}"
     positive = all(point["cost"] and point["cost"] > 0 for point in points)
+    best = sorted(points, key=lambda point: (-point["ratio"], point["codec"]))
+    places = [
+        {"codec": p["codec"], "x": math.log(p["cost"]) if positive else p["cost"], "y": p["ratio"]}
+        for p in best
+    ]
+    labels = label_apart(places, model_name)
+    for point in points:
+        point["label"] = labels.get(point["codec"], "")
     base = alt.Chart(alt.Data(values=points)).encode(
         x=alt.X(
             "cost:Q",
-            title=f"{name.replace('_', ' ')}, {unit}" + (", logarithmic" if positive else ""),
+            title=f"{_what(name)}, {unit}" + (", logarithmic" if positive else ""),
             scale=alt.Scale(type="log" if positive else "linear", padding=40),
         ),
         y=alt.Y("ratio:Q", title=RATIO, scale=alt.Scale(zero=False, padding=24)),
@@ -301,7 +329,7 @@ def _cost_chart(name: str, unit: str, points: Sequence[Row]) -> Chart:
             alt.Tooltip("origin:N"),
         ],
     )
-    labels = base.mark_text(align="left", dx=9, fontSize=11, aria=False).encode(text="label:N")
+    names = base.mark_text(align="left", dx=9, fontSize=11, aria=False).encode(text="label:N")
     text = f"{title}, {unit}: " + "; ".join(f"{p['codec']} {p['cost']:g}, {p['ratio']:.3f}" for p in points)
-    drawing = alt.layer(dots, labels).properties(width=WIDTH, height=HEIGHT)
+    drawing = alt.layer(dots, names).properties(width=WIDTH, height=HEIGHT)
     return finished(f"hardware-{name.replace('_', '-')}", title, text, drawing)

@@ -8,37 +8,18 @@ sortable, links the cells of the column `codec`, and draws the charts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from suite import tables
 from suite.leaderboard import Row
 from suite.plan import BASELINE
 from suite.site import charts
-from suite.site.charts import Chart
+from suite.site.answers import by_track, eight_questions
+from suite.site.block import Block
 from suite.site.heatmap import heatmap
 from suite.site.report import Report
 from suite.tables import Column, Section
 
 FAST_MB_S = 1000.0
-
-
-@dataclass(frozen=True)
-class Block:
-    """One section of the page."""
-
-    id: str
-    """What its address ends in, `index.html#id`; letters and hyphens, never changed once published."""
-    title: str
-    lead: tuple[str, ...] = ()
-    """Paragraphs that say what is seen and how to read it."""
-    charts: tuple[Chart, ...] = ()
-    tables: tuple[Section, ...] = ()
-    folded: bool = False
-    """Whether each table stands behind its title until it is opened."""
-    widget: str = ""
-    """A template of its own between lead and charts, such as `board.html`."""
-    menu: str = ""
-    """A shorter title for the page's menu."""
 
 
 BOARD = Block(
@@ -166,7 +147,7 @@ def every_table(report: Report) -> Block:
 
 
 SECTIONS: tuple[Block | Callable[[Report], Block | None], ...] = (
-    *(BOARD, speed, pruning, precision, phase, hardware, heat),
+    *(BOARD, by_track, eight_questions, speed, pruning, precision, phase, hardware, heat),
     *(every_table, TRACES, ABOUT),
 )
 

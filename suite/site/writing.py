@@ -16,10 +16,11 @@ from markupsafe import Markup
 
 from suite.render import LEFT_ALIGNED
 from suite.site import charts
+from suite.site.block import Block
 from suite.site.charts import Chart
 from suite.site.payload import DIMENSIONS, pack, records
 from suite.site.report import Report, load
-from suite.site.sections import Block, blocks, highlights
+from suite.site.sections import blocks, highlights
 from tracegen.corpus import ROLES
 
 PAGE_FILE = "index.html"
@@ -39,7 +40,7 @@ def write_site(folder: Path, *, png: bool = True) -> Path:
     """
     report = load(folder)
     found = blocks(report)
-    _write_charts(folder / CHARTS_FOLDER, [chart for block in found for chart in block.charts], png=png)
+    _write_charts(folder / CHARTS_FOLDER, _drawn(found), png=png)
     path = folder / PAGE_FILE
     path.write_text(page(report, found), encoding="utf-8", newline="\n")
     return path
@@ -47,7 +48,7 @@ def write_site(folder: Path, *, png: bool = True) -> Path:
 
 def page(report: Report, found: Sequence[Block]) -> str:
     """The page as text; nothing in it makes a browser ask the network."""
-    drawn = [chart for block in found for chart in block.charts]
+    drawn = _drawn(found)
     content = {
         **records(report),
         "charts": {chart.name: {"spec": chart.spec, "fluid": chart.fluid} for chart in drawn},
@@ -68,6 +69,10 @@ def page(report: Report, found: Sequence[Block]) -> str:
         themes=_json({"light": charts.theme(dark=False), "dark": charts.theme(dark=True)}),
         citation=citation(report),
     )
+
+
+def _drawn(found: Sequence[Block]) -> list[Chart]:
+    return [chart for block in found for chart in block.every_chart()]
 
 
 def citation(report: Report) -> str:

@@ -57,8 +57,8 @@ def column(page, table, title):
 
 def test_the_first_board_is_the_published_one(visit, current):
     page = visit(current)
-    page.get_by_role("button", name=re.compile("Show all 53")).click()
     board = leaderboard.build(results.read(current))
+    page.get_by_role("button", name=re.compile(f"Show all {len(board.rows)}")).click()
     assert column(page, "#board-table", "codec") == [row["codec"] for row in board.rows]
     assert column(page, "#board-table", "total ratio") == [f"{row['total_ratio']:.3f}" for row in board.rows]
     assert column(page, "#board-table", "geometric mean") == [
@@ -118,7 +118,7 @@ def test_tables_sort_by_mouse_and_keyboard(visit, current, table):
 def test_every_chart_is_drawn_in_both_colours(visit, current):
     page = visit(current, color_scheme="dark")
     holders = page.locator("[data-chart]")
-    assert holders.count() == 6
+    assert holders.count() == len(list((current / site.CHARTS_FOLDER).glob("*.svg"))) >= 10
     for n in range(holders.count()):
         holders.nth(n).scroll_into_view_if_needed()
         holders.nth(n).locator("svg.marks").wait_for()
@@ -126,7 +126,7 @@ def test_every_chart_is_drawn_in_both_colours(visit, current):
     dark = page.evaluate(background)
     page.get_by_role("button", name="Change between light and dark").click()
     assert page.evaluate(background) != dark
-    page.wait_for_function("document.querySelectorAll('svg.marks').length === 6")
+    page.wait_for_function(f"document.querySelectorAll('svg.marks').length === {holders.count()}")
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])
@@ -148,7 +148,7 @@ def test_codecs_and_traces_have_pages(visit, current):
     page.wait_for_function("document.title.includes('/')")
     name = page.get_by_role("heading", level=1).inner_text()
     assert name in results.read(current)["trace"].to_list()
-    assert len(page.locator("#detail tbody tr").all()) == 53
+    assert len(page.locator("#detail tbody tr").all()) == results.read(current)["codec"].n_unique()
     page.go_back()
     page.get_by_role("link", name="← The whole report").click()
     assert page.locator("#board-table").is_visible()

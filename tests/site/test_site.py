@@ -1,5 +1,6 @@
 """The page of a report, without a browser."""
 
+import html
 import html.parser
 import json
 import math
@@ -8,7 +9,7 @@ import shutil
 import pytest
 from site_runs import HOSTILE, PUBLISHED, SIZES, small_cells, write_run
 
-from suite import leaderboard, results, run, site
+from suite import leaderboard, questions, results, run, site, tracks
 from suite.site import charts, payload, report, sections, writing
 
 MAX_PAGE_BYTES = 4 << 20
@@ -120,7 +121,20 @@ def test_a_published_report_stays_small(current):
     pictures = list((current / site.CHARTS_FOLDER).iterdir())
     assert sum(path.stat().st_size for path in pictures) < MAX_CHARTS_BYTES
     stems = {path.stem for path in pictures}
-    assert {"speed-encode", "speed-decode", "pruning", "precision", "phase", "heatmap"} == stems
+    of_the_board = {"speed-encode", "speed-decode", "pruning", "precision", "phase", "heatmap"}
+    assert of_the_board | {"track-storage", "q1", "q4", "q6"} <= stems
+
+
+def test_tracks_and_questions_are_those_of_the_documents(current):
+    text = html.unescape((current / site.PAGE_FILE).read_text(encoding="utf-8"))
+    table, facts = results.read(current), run.read_run_file(current)
+    answers = [questions.answer(question, table, facts) for question in questions.QUESTIONS]
+    assert len(answers) == 8
+    assert all(f"{found.question.key}. {found.question.text}" in text for found in answers)
+    assert all(found.sentence in text for found in answers)
+    standings = {row["track"] for row in tracks.rows(table, facts)}
+    assert len(standings) >= 3
+    assert all(f">{name}</h3>" in text for name in standings)
 
 
 @pytest.mark.parametrize("folder", PUBLISHED[:-1], ids=lambda path: path.name)
@@ -166,10 +180,12 @@ def test_the_frontier_is_what_nothing_beats_in_both():
     assert charts.frontier(points) == ["e", "b", "a"]
 
 
-def test_hidden_labels_are_those_that_would_collide():
-    near = [{"codec": name, "speed": 100 + n, "ratio": 1.5} for n, name in enumerate(("one", "two"))]
-    far = {"codec": "far", "speed": 5000, "ratio": 1.0}
-    assert charts._without_collisions([*near, far]) == {"one", "far"}
+def test_hidden_labels_are_those_that_would_collide_or_repeat():
+    near = [{"codec": name, "x": 1 + n / 100, "y": 1.5} for n, name in enumerate(("one", "two"))]
+    far = {"codec": "far", "x": 9, "y": 1.0}
+    assert set(charts.label_apart([*near, far], str)) == {"one", "far"}
+    rows = [{"codec": "hw/a:line_bytes=64", "x": 0, "y": 0}, {"codec": "hw/a:line_bytes=32", "x": 9, "y": 9}]
+    assert charts.label_apart(rows, charts.model_name) == {"hw/a:line_bytes=64": "a"}
 
 
 def test_numbers_are_rounded_to_significant_digits():

@@ -7,7 +7,11 @@ const isDark = () => {
 };
 
 // Labels inside a narrow chart would hide its points; the names stand below it or in the tooltips.
-function adaptToPhone(spec) {
+function adaptToPhone(spec, width) {
+  if (spec.usermeta?.rows) {  // these have lines of their own
+    for (const { mark } of spec.layer) if (mark.type === "text") mark.limit = width - 60;
+    return;
+  }
   if (spec.height) spec.height = 320;
   if (spec.layer) spec.layer = spec.layer.filter((layer) => layer.mark.type !== "text");
   const names = spec.hconcat?.[0].encoding.y.axis;
@@ -23,7 +27,7 @@ async function drawChart(holder) {
   if (fluid) {
     Object.assign(drawn, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
   }
-  if (narrow) adaptToPhone(drawn);
+  if (narrow) adaptToPhone(drawn, holder.clientWidth);
   const options = {
     config, renderer: "svg", tooltip: { theme: isDark() ? "dark" : "light" },
     actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: holder.dataset.chart,
