@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from suite import card, questions, render, results, run, speeds, tracks
+from suite.latex import latex
 from suite.tables import Document
 
 TRACKS, SPEEDS = "tracks", "speeds"
@@ -35,6 +36,6 @@ def write_documents(folder: Path) -> None:
 
 
 def _write(folder: Path, stem: str, document: Document, as_csv: str) -> None:
-    texts = {"md": render.markdown(document), "csv": as_csv, "tex": render.latex(document)}
+    texts = {"md": render.markdown(document), "csv": as_csv, "tex": latex(document)}
     for form in FORMATS:
         (folder / f"{stem}.{form}").write_text(texts[form], encoding="utf-8", newline="\n")

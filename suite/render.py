@@ -12,11 +12,11 @@ from typing import Any
 from tabulate import tabulate
 
 from suite import hardware, leaderboard, results, run, safetext, tables
+from suite.latex import latex
 from suite.tables import Document, Section
 
 FORMATS = ("md", "csv", "tex", "html")
 REPORT_FILES = tuple(f"{stem}.{form}" for stem in ("leaderboard", "times") for form in FORMATS)
-LEFT_ALIGNED = frozenset({"codec", "kind", "status", "first", "reason", "access"})
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -58,10 +58,9 @@ def _write(folder: Path, stem: str, document: Document, as_csv: str) -> None:
 
 
 def _table(section: Section, form: str, body: list[list[str]]) -> str:
-    align = ["left" if title in LEFT_ALIGNED else "right" for title in section.header()]
     header = section.header()
     header = [safetext.markdown(title) for title in header] if form == "github" else header
-    text: str = tabulate(body, header, tablefmt=form, colalign=align, disable_numparse=True)
+    text: str = tabulate(body, header, tablefmt=form, colalign=section.alignment(), disable_numparse=True)
     return text
 
 
@@ -78,27 +77,6 @@ def markdown(document: Document) -> str:
     if document.footnotes:
         parts.append("\n".join(f"- {safetext.markdown(note)}" for note in document.footnotes))
     return "\n\n".join(parts) + "\n"
-
-
-def latex(document: Document) -> str:
-    """The document as a LaTeX fragment (booktabs): one table for each section."""
-    parts = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}", f"% {document.title}"]
-    parts += [f"% {line}" for line in document.intro]
-    for section in document.sections:
-        table = (
-            _table(section, "latex_booktabs", section.body())
-            .replace(tables.ABSENT, "--")
-            .replace("×", "$\\times$")
-        )
-        parts += [
-            "\\begin{table}",
-            "\\centering\\small",
-            f"\\caption{{{section.title}}}",
-            table,
-            "\\end{table}",
-        ]
-    parts += [f"% {note}" for note in document.footnotes]
-    return "\n".join(parts) + "\n"
 
 
 def page(document: Document) -> str:

@@ -19,6 +19,10 @@ MAX_GROUPS = 9
 """Columns of ratios that fit beside rank, codec and total."""
 
 
+LEFT_ALIGNED = frozenset({"codec", "kind", "status", "first", "reason", "access"})
+"""Headings of columns of words; columns of figures stand to the right."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: the row's key, its heading, how its values are printed."""
@@ -40,6 +44,10 @@ class Section:
     def header(self) -> list[str]:
         """The headings."""
         return [visible(column.title) for column in self.columns]
+
+    def alignment(self) -> list[str]:
+        """`left` or `right` for each column."""
+        return ["left" if title in LEFT_ALIGNED else "right" for title in self.header()]
 
     def body(self) -> list[list[str]]:
         """The rows as text; an absent value is a dash."""

@@ -14,13 +14,13 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from suite.render import LEFT_ALIGNED
 from suite.site import charts
 from suite.site.block import Block
 from suite.site.charts import Chart
 from suite.site.payload import DIMENSIONS, pack, records
 from suite.site.report import Report, load
 from suite.site.sections import blocks, highlights
+from suite.tables import LEFT_ALIGNED
 from tracegen.corpus import ROLES
 
 PAGE_FILE = "index.html"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support import REPOSITORY, cell, trace_fields
 
-from suite import bootstrap, publish, render, results, run, speeds, tracks
+from suite import bootstrap, publish, results, run, speeds, tracks
+from suite.latex import PACKAGES, latex
 
 REPORT = publish.published(REPOSITORY / "reports")[-1]
 
@@ -126,7 +127,7 @@ def test_speeds_are_quartiles_over_traces_of_the_medians_of_repeats():
 
 
 def latex_files(documents):
-    files = {name: render.latex(document) for name, document in documents.items()}
+    files = {name: latex(document) for name, document in documents.items()}
     return files | {
         f"p-{f}": (REPORT / f"{f}.tex").read_text(encoding="utf-8") for f in ("leaderboard", "times")
     }
@@ -153,7 +154,8 @@ def test_latex_is_balanced_and_escaped(documents):
 )
 def test_latex_compiles(documents, tmp_path):
     for name, text in latex_files(documents).items():
-        page = "\\documentclass{article}\\usepackage{booktabs}\\usepackage[T1]{fontenc}\\begin{document}\n"
+        page = f"\\documentclass{{article}}\\usepackage{{{','.join(PACKAGES)}}}\\usepackage[T1]{{fontenc}}"
+        page += "\\usepackage[a4paper,landscape,margin=1cm]{geometry}\\begin{document}\n"
         (tmp_path / f"{name}.tex").write_text(f"{page}{text}\\end{{document}}\n", encoding="utf-8")
         done = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"],  # noqa: S607 - a tool of the user's
@@ -164,4 +166,5 @@ def test_latex_compiles(documents, tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stdout[-2000:]
+        assert "Float too large" not in done.stdout, "rows were lost below the page"
         assert (tmp_path / f"{name}.pdf").stat().st_size > 1000
