@@ -45,6 +45,8 @@ class HardwareModel(ABC):
     """Whether a line decodes alone; otherwise blocks follow without gaps and are read from the first on."""
 
     legal_line_bytes: ClassVar[tuple[int, ...]] = LINE_BYTES
+    shared_bits: ClassVar[int] = 0
+    """Bits per array beside its lines."""
 
     codec: TensorCodec
     """A `BlockCodec` of lines, or any codec where a subclass has its own `payload_bits` (`streams`)."""
@@ -80,25 +82,22 @@ class HardwareModel(ABC):
 
         `array` is laid out already. Here: nothing for a line of zeros, the raw line where that is shorter.
         """
-        coded = cast("BlockCodec", self.codec).block_bits(array)
+        return self.bypassed(array, cast("BlockCodec", self.codec).block_bits(array))
+
+    def bypassed(self, array: Array, coded: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The bits of lines that take `coded` bits each, after the bypass rule."""
         bits = np.minimum(coded, np.int32(8 * self.line_bytes), dtype=np.int32)
         bits[~_has_bits(array, self.line_bytes)] = 0
         return bits
 
-    def shared_bits(self, array: Array) -> int:  # noqa: ARG002 - for those that have some
-        """Bits per array beside its lines, such as a table of its own."""
-        return 0
-
     def sizes(self, array: Array) -> LineSizes:
         """Exact sizes of the array's lines; the last one is padded with zeros to a whole line."""
         array = layouts.laid_out(array, self.layout)
-        return LineSizes(
-            self.payload_bits(array),
-            self.metadata_bits,
-            self.line_bytes,
-            self.shared_bits(array),
-            self.random_access,
-        )
+        return self.line_sizes(self.payload_bits(array), self.shared_bits)
+
+    def line_sizes(self, payload_bits: npt.NDArray[np.int32], shared_bits: int) -> LineSizes:
+        """Those of lines with so many bits, and of so many beside them, in this model's memory."""
+        return LineSizes(payload_bits, self.metadata_bits, self.line_bytes, shared_bits, self.random_access)
 
     def encode(self, array: Array) -> Any:  # noqa: ANN401 - whatever buffer the codec makes
         """The codec's frame: the bits that the circuit would store, for the round-trip check."""

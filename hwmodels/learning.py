@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from hwmodels.base import Array, HardwareModel
 from hwmodels.layouts import STORED, laid_out
+from hwmodels.sizes import LineSizes
 from tensorcodecs.learned_tables import PROFILED, LearnedLines
 
 
@@ -42,6 +43,8 @@ class LearnedModel(HardwareModel):
         twin.codec = self.codec.with_state(state)
         return twin
 
-    def shared_bits(self, array: Array) -> int:
-        """Bits of the table that the array brings along; a profiled one is charged where it was learned."""
-        return self.codec.own_table_bits(array)
+    def sizes(self, array: Array) -> LineSizes:
+        """With the bits of the table that the array brings along; a profiled one is charged where learned."""
+        array = laid_out(array, self.layout)
+        coded, table_bits = self.codec.block_and_table_bits(array)
+        return self.line_sizes(self.bypassed(array, coded), table_bits)

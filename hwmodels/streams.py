@@ -14,7 +14,6 @@ from tensorcodecs.arrays import raw_bytes
 from tensorcodecs.base import TensorCodec, one_of
 
 _LINE_BYTES = tuple(1 << bits for bits in range(5, 13))
-_FLAG_BITS = 8
 
 
 class StreamModel(HardwareModel):
@@ -26,6 +25,7 @@ class StreamModel(HardwareModel):
     """
 
     random_access: ClassVar[bool] = False
+    shared_bits: ClassVar[int] = 8
     legal_line_bytes: ClassVar[tuple[int, ...]] = _LINE_BYTES
     codec: TensorCodec
 
@@ -43,7 +43,3 @@ class StreamModel(HardwareModel):
         shares = np.full(n_lines, total_bits // n_lines, np.int32)
         shares[: total_bits % n_lines] += 1
         return shares
-
-    def shared_bits(self, array: Array) -> int:  # noqa: ARG002 - the same for all
-        """The byte that says coded, raw or all zeros."""
-        return _FLAG_BITS

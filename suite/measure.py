@@ -135,7 +135,9 @@ def _round_trip(codec: Any, trace: TraceInfo, subject: Subject, pristine: Array)
     if not subject.lossless:
         record |= _errors(decoded, pristine)
     if isinstance(codec, hwmodels.HardwareModel):
+        start = time.process_time()
         record |= _hardware_sizes(codec, pristine)
+        record["codec_cpu_s"] += time.process_time() - start
     return record
 
 

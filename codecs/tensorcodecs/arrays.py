@@ -86,8 +86,9 @@ def as_words(array: ArrayOrBuffer) -> Array:
     if not is_plain or dtype.itemsize not in (1, 2, 4, 8, 16):
         raise TypeError(f"no words in items of type {dtype}: legal are numbers of 1, 2, 4, 8 or 16 bytes")
     word_bytes = 8 if dtype.kind == "c" else min(dtype.itemsize, 8)
-    flat = np.require(array, requirements=("C", "A")).reshape(-1)
-    return flat.view(WORD_DTYPES[word_bytes])
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        array = np.require(array, requirements=("C", "A"))
+    return array.reshape(-1).view(WORD_DTYPES[word_bytes])
 
 
 def raw_bytes(array: ArrayOrBuffer) -> Bytes:

@@ -107,12 +107,11 @@ class LearnedLines(FittedCodec, BlockCodec):
     def pack(self, words: Array) -> bytes:
         """Return the frame: mark, header, the table if it is the array's own, the lines' bits."""
         raw, word_bytes = self._lines_of(words)
-        table, own, bits = self._counted(raw, word_bytes)
+        book, own, bits = self._counted(raw, word_bytes)
         n_bits = int(bits.sum(dtype=np.int64))
         n_bytes = -(-n_bits // 8)
-        if table:
+        if book.size:
             out = np.zeros(n_bytes + SLACK_BYTES, np.uint8)
-            book = self.book(table, word_bytes)
             if self.kernels.pack_lines(raw, self.block_bytes, word_bytes, book, out) != n_bits:
                 raise AssertionError(f"{self.spec} packs other bits than it counts")
         else:
@@ -139,9 +138,10 @@ class LearnedLines(FittedCodec, BlockCodec):
         """Return the bits of each line, int32[n_lines], without tables; the last one is padded with zeros."""
         return self._counted(*self._lines_of(words))[2]
 
-    def own_table_bits(self, array: Array) -> int:
-        """Return the bits of the table that the frame of `array` holds: 0 where there is none."""
-        return 8 * len(self._counted(*self._lines_of(as_words(array)))[1])
+    def block_and_table_bits(self, array: Array) -> tuple[npt.NDArray[np.int32], int]:
+        """Return `block_bits`, and the bits of the table that the frame holds: 0 where there is none."""
+        _, own, bits = self._counted(*self._lines_of(as_words(array)))
+        return bits, 8 * len(own)
 
     def warm_up(self) -> None:
         """Compile all that learning, encoding, decoding and block sizes need."""
@@ -164,20 +164,21 @@ class LearnedLines(FittedCodec, BlockCodec):
         padded = (part + bytes(-len(part) % self.block_bytes) for part in samples)
         return self.learn(np.frombuffer(b"".join(padded), np.uint8), width, complete=False)
 
-    def _counted(self, raw: Bytes, word_bytes: int) -> tuple[bytes, bytes, npt.NDArray[np.int32]]:
-        """The table that codes `raw`, the same if the frame has to hold it, and the bits of every line."""
+    def _counted(self, raw: Bytes, word_bytes: int) -> tuple[Book, bytes, npt.NDArray[np.int32]]:
+        """The book that codes `raw`, its table if the frame has to hold it, and the bits of every line."""
         table = self._tables.get(word_bytes, b"")
         if self.table == OWN and raw.size:
             table = self.learn(raw, word_bytes, complete=True)
         bits = np.full(raw.size // self.block_bytes, 8 * self.block_bytes, np.int32)
         if not table:
-            return b"", b"", bits
-        coded = self.kernels.line_bits(raw, self.block_bytes, word_bytes, self.book(table, word_bytes))
+            return _NO_BOOK, b"", bits
+        book = self.book(table, word_bytes)
+        coded = self.kernels.line_bits(raw, self.block_bytes, word_bytes, book)
         if self.table == PROFILED:
-            return table, b"", coded
+            return book, b"", coded
         # A table of its own stays where it pays, in a memory that stores raw what would grow.
         with_table = int(np.minimum(bits, coded).sum(dtype=np.int64)) + 8 * len(table)
-        return (table, table, coded) if with_table < 8 * raw.size else (b"", b"", bits)
+        return (book, table, coded) if with_table < 8 * raw.size else (_NO_BOOK, b"", bits)
 
     def _unpack_lines(
         self, header: Header, line_bytes: int, word_bytes: int, table: bytes, payload: Bytes

@@ -31,7 +31,7 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("bz2", "tensorcodecs.bzip2:Bzip2", ("bz2:level=9",)),
     ("lzma", "tensorcodecs.xz:Lzma", ("lzma:level=6",)),
     ("lz4", "tensorcodecs.lz4:Lz4", ("lz4:acceleration=1",)),
-    ("lz4hc", "tensorcodecs.lz4:Lz4Hc", ("lz4hc:level=9",)),
+    ("lz4hc", "tensorcodecs.lz4hc:Lz4Hc", ("lz4hc:level=9",)),
     ("snappy", "tensorcodecs.snappy:Snappy", ("snappy",)),
     ("zstd", "tensorcodecs.zstd:Zstd", ("zstd:level=1", "zstd:level=3", "zstd:level=19")),
     ("zstd-dict", "tensorcodecs.zstd_dict:ZstdDict", ("zstd-dict:level=3:dict_bytes=16384",)),

@@ -6,8 +6,6 @@ each, lowest first, filled to a byte), and the values (as few bytes each as hold
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 import numpy.typing as npt
 
@@ -39,24 +37,41 @@ def code_lengths(counts: list[int]) -> list[int]:
     """
     if len(counts) == 1:
         return [0]
-    heap: list[tuple[int, int, list[int]]] = [(count, index, [index]) for index, count in enumerate(counts)]
-    heapq.heapify(heap)
+    rarest = sorted(range(len(counts)), key=counts.__getitem__)
     lengths = [0] * len(counts)
-    order = len(counts)
-    while len(heap) > 1:
-        first, second = heapq.heappop(heap), heapq.heappop(heap)
-        merged = first[2] + second[2]
-        for symbol in merged:
-            lengths[symbol] += 1
-        heapq.heappush(heap, (first[0] + second[0], order, merged))
-        order += 1
-    return _limited(lengths, counts)
+    for symbol, depth in zip(rarest, _depths([counts[symbol] for symbol in rarest]), strict=True):
+        lengths[symbol] = min(depth, CODE_BITS_MAX)
+    return _limited(lengths, rarest)
 
 
-def _limited(lengths: list[int], counts: list[int]) -> list[int]:
-    lengths = [min(length, CODE_BITS_MAX) for length in lengths]
+def _depths(weights: list[int]) -> list[int]:
+    """Return the depths of the leaves of Huffman's tree over ascending weights; among equals leaves go first.
+
+    Merged nodes ascend too, so the lightest of all is always the next of one of two rows.
+    """
+    n_leaves, n_nodes = len(weights), 2 * len(weights) - 1
+    weights = [*weights]
+    parents = [0] * n_nodes
+    leaf, merged = 0, n_leaves
+    for node in range(n_leaves, n_nodes):
+        weight = 0
+        for _ in range(2):
+            if leaf < n_leaves and (merged == node or weights[leaf] <= weights[merged]):
+                lightest, leaf = leaf, leaf + 1
+            else:
+                lightest, merged = merged, merged + 1
+            parents[lightest] = node
+            weight += weights[lightest]
+        weights.append(weight)
+    depths = [0] * n_nodes
+    for node in range(n_nodes - 2, -1, -1):
+        depths[node] = depths[parents[node]] + 1
+    return depths[:n_leaves]
+
+
+def _limited(lengths: list[int], rarest: list[int]) -> list[int]:
+    """Make the lengths, none above 15 bits, those of a complete code."""
     room = (1 << CODE_BITS_MAX) - sum(1 << CODE_BITS_MAX - length for length in lengths)
-    rarest = sorted(range(len(counts)), key=lambda symbol: (counts[symbol], symbol))
     while room < 0:
         symbol = next(s for s in rarest if lengths[s] < CODE_BITS_MAX)
         lengths[symbol] += 1

@@ -176,12 +176,12 @@ def test_bits_are_those_of_the_page_and_every_bit_comes_back(fitted, array):
 def test_a_table_of_its_own_stands_in_the_frame_only_where_it_pays(scheme):
     own = registry.get_codec(f"{scheme}:table=own")
     like = np.tile(samples(3)[0], 20)
-    table_bits = own.own_table_bits(like)
+    table_bits = own.block_and_table_bits(like)[1]
     assert table_bits > 0
     assert np.minimum(own.block_bits(like), 512).sum() + table_bits < 8 * like.nbytes
     assert own.decode(own.encode(like)).tobytes() == like.tobytes()
     noise = np.random.default_rng(5).integers(0, 256, 999).astype(np.uint8)
-    assert own.own_table_bits(noise) == 0
+    assert own.block_and_table_bits(noise)[1] == 0
     assert own.block_bits(noise).tolist() == [512] * 16
 
 
@@ -237,7 +237,7 @@ def test_a_model_learns_what_its_codec_learns_and_counts_a_table_of_its_own(sche
     sizes = {model: model.sizes(array) for model in (profiled, fitted, own)}
     assert sizes[fitted].coded_bits < sizes[profiled].coded_bits
     assert sizes[fitted].shared_bits == 0
-    assert sizes[own].shared_bits == own.codec.own_table_bits(array) > 0
+    assert sizes[own].shared_bits == own.codec.block_and_table_bits(array)[1] > 0
     assert fitted.decode(fitted.encode(array)).tobytes() == array.tobytes()
 
 

@@ -65,7 +65,7 @@ def skewed(n_words=4096):
 def test_frames_are_the_codes_that_their_pages_define(codec_spec):
     codec, words = registry.get_codec(codec_spec), skewed()
     by_definition, word_bytes = DEFINITIONS[codec.name]
-    frame, table_bytes = bytes(codec.encode(words)), codec.own_table_bits(words) // 8
+    frame, table_bytes = bytes(codec.encode(words)), codec.block_and_table_bits(words)[1] // 8
     assert table_bytes > 0
     codes = by_definition(codec.learn(codec._lines_of(words)[0], word_bytes, complete=True), words.tobytes())
     bits = "".join(codes)
@@ -108,9 +108,9 @@ def test_sc2_holds_as_many_values_as_pay():
         np.repeat(np.arange(3000, dtype=np.uint32), 9),
     )
     codec = registry.get_codec("sc2:table=own")
-    assert codec.own_table_bits(few) == 8 * (31 + 4 * 3)
-    assert codec.own_table_bits(many) <= 8 * (31 + 4 * VALUES_MAX)
-    assert codec.own_table_bits(np.arange(4096, dtype=np.uint32)) == 0, "no value occurs twice"
+    assert codec.block_and_table_bits(few)[1] == 8 * (31 + 4 * 3)
+    assert codec.block_and_table_bits(many)[1] <= 8 * (31 + 4 * VALUES_MAX)
+    assert codec.block_and_table_bits(np.arange(4096, dtype=np.uint32))[1] == 0, "no value occurs twice"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def few_values():
 def test_an_own_table_is_counted_with_the_lines(name):
     model, array = hwmodels.get_model(f"{name}:table=own"), few_values()
     sizes = model.sizes(array)
-    assert sizes.shared_bits == model.codec.own_table_bits(array) > 0
+    assert sizes.shared_bits == model.codec.block_and_table_bits(array)[1] > 0
     assert sizes.coded_bits == sizes.payload_bits.sum() + 2 * len(sizes.payload_bits) + sizes.shared_bits
     assert sizes.coded_bits < 8 * array.nbytes / 2
     assert not model.learns
