@@ -98,7 +98,7 @@ def _read_only(words: Array) -> Array:
 
 
 def _n_rows(n_words: int, length: int) -> int:
-    if n_words % length:
+    if length > n_words or n_words % length:
         raise DecodeError(f"{n_words} words are not rows of {length}")
     return n_words // length
 

@@ -9,6 +9,7 @@ import pytest
 from suite.reference import zero_aware_order0
 from tensorcodecs import registry
 from tensorcodecs.base import DecodeError
+from tensorcodecs.frame import pack_header
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +115,11 @@ def test_damaged_frames_of_typed_arrays_are_survived(squeeze):
                 squeeze.decode(damaged[: rng.integers(1, 2 * frame.size)])
             except DecodeError:
                 continue
+
+
+@pytest.mark.parametrize(("repeat_length", "mode_length"), [(0, 1 << 62), (1 << 62, 0), (1 << 62, 1 << 62)])
+@pytest.mark.parametrize("n_words", [0, 1])
+def test_rows_longer_than_the_array_are_refused(squeeze, n_words, repeat_length, mode_length):
+    header = pack_header(np.zeros(n_words, np.uint8), repeat_length, mode_length, 0)
+    with pytest.raises(DecodeError, match="rows of"):
+        squeeze.decode(header + bytes(16))
