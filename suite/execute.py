@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import os
 import pickle
 import signal
 import tempfile
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -81,15 +81,18 @@ def worker_pool(jobs: int, core: int | None = None) -> Iterator[PatientPool]:
     """
     os.environ.update(SINGLE_THREAD)
     context = multiprocessing.get_context("spawn")
-    pool = PatientPool(max_workers=jobs, initializer=_start_worker, initargs=(core,), context=context)
-    try:
-        yield pool
-        pool.close()  # type: ignore[no-untyped-call]
-    except BaseException:
-        pool.stop()  # type: ignore[no-untyped-call]
-        raise
-    finally:
-        pool.join()
+    with tempfile.TemporaryDirectory(prefix="suite-") as folder:
+        pool = PatientPool(
+            Path(folder), max_workers=jobs, initializer=_start_worker, initargs=(core,), context=context
+        )
+        try:
+            yield pool
+            pool.close()  # type: ignore[no-untyped-call]
+        except BaseException:
+            pool.stop()  # type: ignore[no-untyped-call]
+            raise
+        finally:
+            pool.join()
 
 
 def run_cells(
@@ -108,37 +111,36 @@ def run_cells(
     waiting = deque(cells)
     again: deque[Sequence[tuple[C, tuple[Any, ...]]]] = deque()
     running: dict[Future[Any], _Batch[C]] = {}
-    with tempfile.TemporaryDirectory(prefix="suite-") as folder:
-        numbers, stalls = itertools.count(), 0
-        while True:
-            while len(running) < BATCHES_PER_WORKER * jobs:
-                batch = again.popleft() if again else _next_batch(waiting, jobs)
-                if not batch:
-                    break
-                new = _Batch(batch, Path(folder, str(next(numbers))))
-                running[_schedule(pool, function, new, limits)] = new
-            if not running:
-                return
-            longest_s = limits.timeout_s + isolation.BATCH_S + STALL_S
-            done, _ = wait(running, longest_s, return_when=FIRST_COMPLETED)
-            if not done or any(isinstance(future.exception(), BrokenProcessPool) for future in done):
-                stalls += 1
-                if stalls > _STALLS_MAX:
-                    raise WorkersLostError("no worker process answers, nor do fresh ones; run it again")
-                pool.renew()
-                again.extend(batch.cells for batch in running.values())
-                running.clear()
+    stalls = 0
+    while True:
+        while len(running) < BATCHES_PER_WORKER * jobs:
+            batch = again.popleft() if again else _next_batch(waiting, jobs)
+            if not batch:
+                break
+            new = _Batch(batch, pool.folder / uuid.uuid4().hex)
+            running[_schedule(pool, function, new, limits)] = new
+        if not running:
+            return
+        longest_s = limits.timeout_s + isolation.BATCH_S + STALL_S
+        done, _ = wait(running, longest_s, return_when=FIRST_COMPLETED)
+        if not done or any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+            stalls += 1
+            if stalls > _STALLS_MAX:
+                raise WorkersLostError("no worker process answers, nor do fresh ones; run it again")
+            pool.renew()
+            again.extend(batch.cells for batch in running.values())
+            running.clear()
+            continue
+        stalls = 0
+        for future in done:
+            batch_done = running.pop(future)
+            if _asks_for_another(future, batch_done):
+                running[_schedule(pool, function, batch_done, limits)] = batch_done
                 continue
-            stalls = 0
-            for future in done:
-                batch_done = running.pop(future)
-                if _asks_for_another(future, batch_done):
-                    running[_schedule(pool, function, batch_done, limits)] = batch_done
-                    continue
-                outcomes, rest = _settle(future, batch_done, limits)
-                batch_done.progress.unlink(missing_ok=True)
-                again.extend(part for part in rest if part)
-                yield from outcomes
+            outcomes, rest = _settle(future, batch_done, limits)
+            batch_done.progress.unlink(missing_ok=True)
+            again.extend(part for part in rest if part)
+            yield from outcomes
 
 
 def _next_batch(waiting: deque[tuple[C, tuple[Any, ...]]], jobs: int) -> Sequence[tuple[C, tuple[Any, ...]]]:

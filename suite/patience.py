@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -16,9 +17,10 @@ IDLE_DEATHS_MAX = 20
 class PatientPool(ProcessPool):
     """As `ProcessPool`, which breaks for good when a process is killed while none of them has a task."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - pebble's own
+    def __init__(self, folder: Path, **options: Any) -> None:  # noqa: ANN401 - pebble's own
+        """`folder`: where its processes may leave notes; the rest as `ProcessPool` has it."""
         super().__init__(**options)
-        self._options = options
+        self.folder, self._options = folder, options
         self._pool_manager = _Manager(self._context, options["context"])
 
     def renew(self) -> None:
@@ -28,7 +30,7 @@ class PatientPool(ProcessPool):
         """
         self.stop()  # type: ignore[no-untyped-call]
         self.join()
-        PatientPool.__init__(self, **self._options)
+        PatientPool.__init__(self, self.folder, **self._options)
 
 
 class _Manager(PoolManager):

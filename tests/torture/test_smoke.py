@@ -1,4 +1,4 @@
-"""Five kills of the torture tier, and that it sees what it is there for."""
+"""Three kills of the torture tier, and that it sees what it is there for."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ from support import REPOSITORY, environment
 
 from suite import execute
 
-LIMITS = execute.Limits(60.0)
+LIMITS = execute.Limits(20.0)
 SCRIPT = REPOSITORY / "tests/torture/run.py"
 
 
@@ -30,12 +30,12 @@ def torture():
 
 @pytest.mark.timeout(300)
 def test_killed_runs_end_as_undisturbed_ones(tmp_path):
-    command = [sys.executable, SCRIPT, "--kills", "5", "--seed", "3"]
+    command = [sys.executable, SCRIPT, "--kills", "3", "--seed", "3"]
     done = subprocess.run(
         command, env=environment() | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("5 kills")
+    assert done.stdout.startswith("3 kills")
 
 
 def test_a_lost_and_a_doubled_record_are_seen(torture, tmp_path):
@@ -50,7 +50,8 @@ def test_a_lost_and_a_doubled_record_are_seen(torture, tmp_path):
         torture.check(lines, tmp_path)
 
 
-def test_a_pool_outlives_processes_that_die_with_nothing_to_do():
+def test_a_pool_outlives_processes_that_die_with_nothing_to_do(monkeypatch):
+    monkeypatch.setattr(execute, "STALL_S", 5.0)  # it may die with the pipe's lock
     with execute.worker_pool(1) as pool:
         [(_, first, *_)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], LIMITS)
         os.kill(first, signal.SIGKILL)
