@@ -22,7 +22,7 @@ class Squeeze(TypedCodec):
     source = (
         "this project, 2026; bins after pcodec (Loncaric, 2023), coder after Duda, 2013, and Giesen, 2014"
     )
-    version = "1"
+    version = "2"
 
     def __init__(self, effort: int = 2) -> None:
         self.effort = whole_number("effort", effort, 1, 2)

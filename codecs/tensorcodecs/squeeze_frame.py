@@ -1,6 +1,8 @@
-"""Frames of `squeeze`: rows that repeat, rows that are shifted, then blocks of halves, words or nibbles."""
+"""Frames of `squeeze`: rows shifted, slices and rows taken out, then blocks of halves, words or nibbles."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +10,15 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Array, Bytes, NumberFormat
 from tensorcodecs.base import DecodeError
 from tensorcodecs.frame import pack_header, unpack_header
-from tensorcodecs.kernels.squeeze_bins import BINS_MAX
+from tensorcodecs.kernels.squeeze_bins import BINS_MAX, DEPTH_MAX
 from tensorcodecs.kernels.squeeze_contexts import PLAN_SIZE, SCORES
 from tensorcodecs.kernels.squeeze_decode import decode_block
 from tensorcodecs.kernels.squeeze_encode import (
+    CODED,
+    NARROW_SHIFT,
+    ORDER_SHIFT,
     SLACK_BYTES,
+    ZEROS_SHIFT,
     end_in_zeros,
     plan_block,
     store_words,
@@ -27,6 +33,7 @@ from tensorcodecs.kernels.squeeze_keys import (
     to_keys,
 )
 from tensorcodecs.kernels.squeeze_rows import find_repeats, row_modes
+from tensorcodecs.squeeze_slices import Slices, find_slices
 
 BLOCK_WORDS = 1 << 17
 _WORDS_PER_BYTE_MAX = BLOCK_WORDS // 8
@@ -34,6 +41,8 @@ _WORDS_PER_BYTE_MAX = BLOCK_WORDS // 8
 _ROW_BYTES_MIN = 16
 _COLUMNS_MAX = BLOCK_WORDS // 2
 _UNSHAPED_COLUMNS = 64
+_NARROWER_MIN = 4
+"""Fewer bits less do not pay for a width of a block's own."""
 _ORDERS = {
     "unsigned": (PLAIN,),
     "signed": (SIGNED_FOLDED, SIGNED_ORDERED),
@@ -47,48 +56,60 @@ def pack(words: Array, numbers: NumberFormat, shape: tuple[int, ...], effort: in
     """Return the frame of `words` (1-D, unsigned), which are `numbers` in an array of `shape`."""
     columns = _columns(words.size, shape)
     orders = _ORDERS[numbers.kind]
-    words = _read_only(words)
-    repeat_length = mode_length = has_nibbles = 0
+    mode_length = slice_length = slice_step = repeat_length = has_nibbles = 0
     parts: list[bytes] = []
-    kept = words
+    kept = _read_only(words)
     if effort > 1:
-        repeat_length, origins = _find_repeats(words, columns)
-        if repeat_length:
-            kept = _read_only(words.reshape(-1, repeat_length)[origins == 0].reshape(-1))
-            parts.append(_encode(origins, 32, (PLAIN,), (1,), effort))
-        mode_length, modes = _find_modes(kept, words.size, shape)
+        mode_length, modes = _find_modes(kept, shape)
         if mode_length:
-            kept = (kept.reshape(-1, mode_length) - modes[:, None]).reshape(-1)
-            orders = _ORDERS["signed"]
             parts.append(_encode(modes, 8, (PLAIN,), (1,), effort))
-        elif words.itemsize == 1 and numbers.kind == "unsigned":
+            kept = _read_only((kept.reshape(-1, mode_length) - modes[:, None]).reshape(-1))
+            orders = _ORDERS["signed"]
+        slices = find_slices(kept, shape)
+        if slices:
+            slice_length, slice_step = slices.length, slices.step
+            values = slices.values.reshape(-1)
+            parts += _encode_all(values, 0, orders, _columns(values.size, slices.values.shape), effort)
+            kept = _read_only(slices.taken_out(kept))
+        repeat_length, origins = _find_repeats(kept, columns)
+        if repeat_length:
+            parts.append(_encode(origins, 32, (PLAIN,), (1,), effort))
+            kept = _read_only(kept.reshape(-1, repeat_length)[origins == 0].reshape(-1))
+        if kept.itemsize == 1 and orders == (PLAIN,):
             has_nibbles = _are_nibbles_shorter(kept[:BLOCK_WORDS], columns, effort)
-    for start in range(0, kept.size, BLOCK_WORDS):
-        parts += _encode_words(kept[start : start + BLOCK_WORDS], has_nibbles, orders, columns, effort)
-    return b"".join((pack_header(words, repeat_length, mode_length, has_nibbles), *parts))
+    parts += _encode_all(kept, has_nibbles, orders, columns, effort)
+    del kept  # joining the parts needs memory for the frame once more
+    parameters = mode_length, slice_length, slice_step, repeat_length, has_nibbles
+    return b"".join((pack_header(words, *parameters), *parts))
 
 
 def unpack(data: Bytes) -> Array:
     """Return the words of the frame `data`, or raise DecodeError."""
-    header = unpack_header(data, _WORDS_PER_BYTE_MAX, n_parameters=3)
-    repeat_length, mode_length, has_nibbles = header.parameters
+    header = unpack_header(data, _WORDS_PER_BYTE_MAX, n_parameters=5)
+    mode_length, slice_length, slice_step, repeat_length, has_nibbles = header.parameters
     is_byte = header.word_dtype.itemsize == 1
     if has_nibbles > is_byte or (mode_length and not is_byte):
         raise DecodeError("only bytes have nibbles or rows that are shifted")
-    reader = _Reader(header.payload)
+    reader = _Reader(header.payload, header.word_dtype)
     n_kept = header.n_words
+    modes = reader.read(_n_rows(n_kept, mode_length), 8) if mode_length else None
+    slices = None
+    if slice_length:
+        values = reader.read_all(_n_rows(n_kept, slice_length * slice_step) * slice_step, False)
+        slices = Slices(slice_length, slice_step, values)
     origins = np.zeros(0, np.uint32)
     if repeat_length:
         origins = reader.read(_n_rows(n_kept, repeat_length), 32)
         n_kept = repeat_length * int(np.count_nonzero(origins == 0))
-    modes = reader.read(_n_rows(n_kept, mode_length), 8) if mode_length else None
-    kept = np.empty(n_kept, header.word_dtype)
-    for start in range(0, n_kept, BLOCK_WORDS):
-        reader.read_words(kept[start : start + BLOCK_WORDS], has_nibbles)
+    words = reader.read_all(n_kept, bool(has_nibbles))
     reader.finish()
+    if repeat_length:
+        words = _repeat_rows(words, origins, repeat_length)
+    if slices:
+        slices.put_back(words)
     if modes is not None:
-        kept = (kept.reshape(-1, mode_length) + modes.astype(np.uint8)[:, None]).reshape(-1)
-    return _repeat_rows(kept, origins, repeat_length) if repeat_length else kept
+        words = (words.reshape(-1, mode_length) + modes.astype(np.uint8)[:, None]).reshape(-1)
+    return words
 
 
 def _read_only(words: Array) -> Array:
@@ -98,7 +119,7 @@ def _read_only(words: Array) -> Array:
 
 
 def _n_rows(n_words: int, length: int) -> int:
-    if length > n_words or n_words % length:
+    if not 0 < length <= n_words or n_words % length:
         raise DecodeError(f"{n_words} words are not rows of {length}")
     return n_words // length
 
@@ -131,14 +152,15 @@ def _find_repeats(words: Array, columns: tuple[int, ...]) -> tuple[int, Words]:
     return 0, np.zeros(0, np.uint32)
 
 
-def _find_modes(kept: Array, n_words: int, shape: tuple[int, ...]) -> tuple[int, Bytes]:
+def _find_modes(words: Array, shape: tuple[int, ...]) -> tuple[int, Bytes]:
     """Return the length of the rows of the first axis and their most common bytes; 0 if that is no help."""
     n_rows = shape[0] if len(shape) > 1 else 0
-    if kept.itemsize > 1 or kept.size < n_words or n_rows < 2 or n_words < 16 * n_rows:
+    if words.itemsize > 1 or n_rows < 2 or words.size < 16 * n_rows:
         return 0, np.zeros(0, np.uint8)
     modes = np.empty(n_rows, np.uint8)
-    n_hits, n_hits_of_one = row_modes(kept, n_words // n_rows, modes)
-    return (n_words // n_rows if 4 * n_hits > n_words and n_hits > 2 * n_hits_of_one else 0), modes
+    length = words.size // n_rows
+    n_hits, n_hits_of_one = row_modes(words, length, modes)
+    return (length if 4 * n_hits > words.size and n_hits > 2 * n_hits_of_one else 0), modes
 
 
 def _are_nibbles_shorter(block: Bytes, columns: tuple[int, ...], effort: int) -> bool:
@@ -147,6 +169,14 @@ def _are_nibbles_shorter(block: Bytes, columns: tuple[int, ...], effort: int) ->
         for has_nibbles in (False, True)
     ]
     return sizes[1] < sizes[0]
+
+
+def _encode_all(
+    words: Array, has_nibbles: int, orders: tuple[int, ...], columns: tuple[int, ...], effort: int
+) -> list[bytes]:
+    """Return the coded parts of all blocks of `words`."""
+    blocks = (words[start : start + BLOCK_WORDS] for start in range(0, words.size, BLOCK_WORDS))
+    return [part for block in blocks for part in _encode_words(block, has_nibbles, orders, columns, effort)]
 
 
 def _encode_words(
@@ -182,25 +212,34 @@ def _encode_in(
 ) -> bytes:
     """Return the block coded in the order of keys that promises the fewest bits."""
     plan = np.zeros(PLAN_SIZE, np.int64)
-    best: tuple[float, int, Words, Bytes, Array, Bytes] | None = None
+    best: tuple[float, int, int, Words, Bytes, Array, Bytes] | None = None
     for order in orders:
         keys, depths = np.empty_like(words), np.empty(BINS_MAX, np.uint8)
         context_of = np.zeros(SCORES, np.uint8)
         to_keys(words, order, bits, keys)
-        cost, n_bins = plan_block(keys, bits, rows, effort, depths, plan, context_of)
+        width = _width(keys, bits)
+        cost, n_bins = plan_block(keys, width, rows, effort, depths, plan, context_of)
         if best is None or cost < best[0]:
-            best = cost, order, keys, depths[:n_bins], plan.copy(), context_of
+            best = cost, order, width, keys, depths[:n_bins], plan.copy(), context_of
     assert best is not None  # noqa: S101 - there is an order for every number format
-    _, order, keys, depths, plan, context_of = best
-    end = write_coded(keys, bits, order, has_zeros, depths, depths.size, plan, context_of, room, 0)
+    _, order, width, keys, depths, plan, context_of = best
+    head = CODED | order << ORDER_SHIFT | has_zeros << ZEROS_SHIFT | (width < bits) << NARROW_SHIFT
+    end = write_coded(keys, width, head, depths, depths.size, plan, context_of, room, 0)
     return room[:end].tobytes()
+
+
+def _width(keys: Words, bits: int) -> int:
+    """Return how many bits of the keys to look at: all, or up to the highest 1 where many are 0."""
+    width = int(keys.max()).bit_length() if bits > DEPTH_MAX else bits
+    return max(width, 1) if width <= bits - _NARROWER_MIN else bits
 
 
 class _Reader:
     """Reads one block after the other; DecodeError where one is not valid."""
 
-    def __init__(self, data: Bytes) -> None:
+    def __init__(self, data: Bytes, word_dtype: np.dtype[Any]) -> None:
         self._data = data
+        self._word_dtype = word_dtype
         self._at = 0
 
     def read(self, n_values: int, bits: int) -> Words:
@@ -211,8 +250,14 @@ class _Reader:
                 raise DecodeError("a block is truncated or damaged")
         return values
 
-    def read_words(self, block: Array, has_nibbles: int) -> None:
-        """Fill `block` with what `_encode_words` coded."""
+    def read_all(self, n_words: int, has_nibbles: bool) -> Array:
+        """The words that `_encode_all` coded."""
+        words = np.empty(n_words, self._word_dtype)
+        for start in range(0, n_words, BLOCK_WORDS):
+            self._read_words(words[start : start + BLOCK_WORDS], has_nibbles)
+        return words
+
+    def _read_words(self, block: Array, has_nibbles: bool) -> None:
         if has_nibbles:
             pairs = self.read(2 * block.size, 4)
             block[:] = pairs[0::2] | pairs[1::2] << 4

@@ -27,7 +27,7 @@ _ready: dict[str, tuple] = {}
 
 
 def samples():
-    """Arrays whose frames are damaged: every width, floats, sparse, constant, empty; all below 3 KiB."""
+    """Arrays to damage frames of: each width, floats, sparse, constant, dead channels, empty; below 3 KiB."""
     mixed = (np.arange(600, dtype=np.uint64) * 2654435761 >> 7) % 1009
     sparse = np.where(mixed % 5 < 3, 0, mixed)
     floats = np.random.default_rng(5).normal(0, 0.02, 500)
@@ -40,6 +40,7 @@ def samples():
         np.repeat(sparse[:60], 9).astype(np.int32),
         (mixed[:301] + (1 << 40)).astype(np.uint64),
         floats.astype(np.float32).reshape(20, 25),
+        np.where(np.arange(25) % 5, floats.reshape(20, 25), 0.5).astype(np.float32),
         np.where(mixed[:500] % 3, 0, floats).astype(np.float16),
         floats.astype(ml_dtypes.bfloat16),
         (floats * 90).astype(ml_dtypes.float8_e4m3fn),

@@ -20,7 +20,16 @@ from tensorcodecs.kernels.squeeze_contexts import (
     Plan,
     ranks_of,
 )
-from tensorcodecs.kernels.squeeze_encode import FIXED_BITS, SHIFT_BITS, STORED, ZEROS_SHIFT, leave_offsets
+from tensorcodecs.kernels.squeeze_encode import (
+    FIXED_BITS,
+    NARROW_SHIFT,
+    ORDER_SHIFT,
+    SHIFT_BITS,
+    STORED,
+    WIDTH_BITS,
+    ZEROS_SHIFT,
+    leave_offsets,
+)
 from tensorcodecs.kernels.squeeze_keys import N_ORDERS, from_keys
 from tensorcodecs.kernels.squeeze_streams import (
     N_STREAMS,
@@ -88,18 +97,23 @@ def _read_plan(data: Bytes, cursor: Cursor, n: int, plan: Plan, context_of: Byte
 @kernel
 def decode_block(data: Bytes, at: int, bits: int, words: Keys) -> int:
     """Fill `words` from the block at data[at:]; return where it ends, or -1 where it is not valid."""
-    if at >= data.size or (data[at] >> 1) & _ORDER_MASK >= N_ORDERS or data[at] >> ZEROS_SHIFT > 1:
+    if at >= data.size or (data[at] >> ORDER_SHIFT) & _ORDER_MASK >= N_ORDERS or data[at] >> NARROW_SHIFT > 1:
         return -1
     n = words.size
     if data[at] & 1 == STORED:
         return _read_stored(data, at + 1, bits, words)
-    order = as_int((data[at] >> 1) & _ORDER_MASK)
-    has_zeros = data[at] >> ZEROS_SHIFT
+    order = as_int((data[at] >> ORDER_SHIFT) & _ORDER_MASK)
+    has_zeros = (data[at] >> ZEROS_SHIFT) & 1
+    word_bits = bits
     depths = np.empty(BINS_MAX, np.uint8)
     context_of = np.zeros(SCORES, np.uint8)
     plan = np.zeros(PLAN_SIZE, np.int64)
     cursor = np.zeros(1, np.int64)
     cursor[0] = 8 * (at + 1)
+    if data[at] >> NARROW_SHIFT:
+        bits = as_int(read_bits(data, cursor, WIDTH_BITS))
+        if bits < 1 or bits > word_bits:
+            return -1
     n_bins = read_depths(data, cursor, bits, depths)
     if n_bins < 0:
         return -1
@@ -134,7 +148,7 @@ def decode_block(data: Bytes, at: int, bits: int, words: Keys) -> int:
     else:
         for index in range(n):
             words[index] = starts[tokens[index]]
-    from_keys(words, order, bits, words)
+    from_keys(words, order, word_bits, words)
     return at
 
 

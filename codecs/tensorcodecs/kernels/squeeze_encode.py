@@ -51,8 +51,9 @@ from tensorcodecs.kernels.squeeze_tables import (
 )
 
 STORED, CODED = 0, 1
-ZEROS_SHIFT = 4
+ORDER_SHIFT, ZEROS_SHIFT, NARROW_SHIFT = 1, 4, 5
 FIXED_BITS = 6
+WIDTH_BITS = 6
 SHIFT_BITS = 3
 SLACK_BYTES = 1 << 16
 """What coding a block may write past its raw size before it is seen not to shrink."""
@@ -135,8 +136,7 @@ def store_words(words: Keys, bits: int, out: Bytes, at: int) -> int:
 def write_coded(
     keys: Keys,
     bits: int,
-    order: int,
-    has_zeros: bool,
+    head: int,
     depths: Bytes,
     n_bins: int,
     plan: Plan,
@@ -146,10 +146,11 @@ def write_coded(
 ) -> int:
     """Write the block of `keys`, coded, to out[at:] and return where it ends.
 
-    The plan is `plan_block`'s for keys in this `order`; `has_zeros` codes how many zeros offsets end in.
-    `out` has room for the keys as they are and SLACK_BYTES.
+    The plan is `plan_block`'s. `head` is the block's first byte: with NARROW in it, `bits` are written; with
+    ZEROS, how many zeros offsets end in is coded. `out` has room for the keys as they are and SLACK_BYTES.
     """
     n = keys.size
+    has_zeros = (head >> ZEROS_SHIFT) & 1
     tokens = np.empty(n, np.uint8)
     counts = np.empty(BINS_MAX, np.int64)
     starts = np.empty(n_bins, np.uint32)
@@ -166,7 +167,9 @@ def write_coded(
     n_groups = group_bins(levels, groups)
     cursor = np.zeros(1, np.int64)
     cursor[0] = 8 * (at + 1)
-    out[at] = CODED | order << 1 | has_zeros << ZEROS_SHIFT
+    out[at] = head
+    if head >> NARROW_SHIFT:
+        write_bits(out, cursor, bits, WIDTH_BITS)
     write_depths(depths, n_bins, out, cursor)
     write_levels(levels, out, cursor)
     _write_fixed(starts, fixed, levels, depths, bits, n_fixed, out, cursor)
