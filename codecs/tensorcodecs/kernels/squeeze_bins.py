@@ -19,8 +19,9 @@ from tensorcodecs.kernels.memory import as_int
 BINS_MAX = 256
 DEPTH_MAX = 20
 """No bin is told by more than this many leading bits of a key."""
-FIRST_BITS = 12
-SECOND_BITS = DEPTH_MAX - FIRST_BITS
+_FIRST_BITS, _FIRST_BITS_OF_MANY = 12, 16
+"""A bin is looked up by so many leading bits of a key; where those are not enough, then by the next ones."""
+_MANY = 1 << 14
 SAMPLE_MAX = 4096
 _BIN_BITS = 6.0
 """What describing one more bin costs, about."""
@@ -198,9 +199,9 @@ def find_bins(
     counts: npt.NDArray[np.int64],
 ) -> None:
     """Fill `tokens` with the bin of every key, and `counts` (int64[BINS_MAX])."""
-    first_bits = min(bits, FIRST_BITS)
+    first_bits = min(bits, _FIRST_BITS_OF_MANY if keys.size >= _MANY else _FIRST_BITS)
     shift = bits - first_bits
-    second_bits = min(SECOND_BITS, shift)
+    second_bits = min(DEPTH_MAX - first_bits, shift)
     first = np.empty(1 << first_bits, np.uint16)
     second = np.empty((n_bins, 1 << second_bits), np.uint8)
     n_seconds = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
@@ -58,6 +59,8 @@ SHIFT_BITS = 3
 SLACK_BYTES = 1 << 16
 """What coding a block may write past its raw size before it is seen not to shrink."""
 _STRETCH = 4096
+
+Sizes = npt.NDArray[np.uint64]
 
 
 @kernel
@@ -173,10 +176,35 @@ def write_coded(
     write_depths(depths, n_bins, out, cursor)
     write_levels(levels, out, cursor)
     _write_fixed(starts, fixed, levels, depths, bits, n_fixed, out, cursor)
+    steps = np.empty(n, np.uint32)
+    frequency = _write_contexts(tokens, levels, groups, n_groups, plan, context_of, steps, out, cursor)
+    end = write_steps(steps, frequency, out, cursor)
+    if not has_zeros and not leave_offsets(levels, depths, fixed, bits):
+        return end
+    sizes = np.empty(n_bins, np.uint64)
+    for place in range(n_bins):
+        sizes[place] = bits - as_int(depths[place]) - as_int(fixed[place])
+    if has_zeros:
+        return _write_zeros_and_offsets(keys, tokens, starts, sizes, fixed, groups, n_groups, out, end)
+    return _write_offsets(keys, tokens, starts, sizes, fixed, out, end)
+
+
+@kernel
+def _write_contexts(
+    tokens: Bytes,
+    levels: Plan,
+    groups: Bytes,
+    n_groups: int,
+    plan: Plan,
+    context_of: Bytes,
+    steps: Steps,
+    out: Bytes,
+    cursor: Cursor,
+) -> Plan:
+    """Write the contexts, fill `steps`, and return the bins' frequencies (int64[contexts, bins])."""
     write_bits(out, cursor, plan[COUNT], SHIFT_BITS)
     n_contexts = 1 << plan[COUNT]
     scales = np.zeros((n_contexts, n_groups), np.int64)
-    steps = np.empty(n, np.uint32)
     if plan[COUNT] == 0:
         find_alone(tokens, steps)
     else:
@@ -187,16 +215,10 @@ def write_coded(
             group_counts[(step >> np.uint32(8)) & np.uint32(0xFF), groups[step & np.uint32(0xFF)]] += 1
         scales_of(group_counts, levels, groups, scales)
         write_scales(scales, out, cursor)
-    frequency = np.empty((n_contexts, n_bins), np.int64)
+    frequency = np.empty((n_contexts, levels.size), np.int64)
     for context in range(n_contexts):
         frequencies(levels, groups, scales[context], TOTAL, frequency[context])
-    end = write_steps(steps, frequency, out, cursor)
-    if not has_zeros and not leave_offsets(levels, depths, fixed, bits):
-        return end
-    offsets, sizes = _offsets_of(keys, tokens, starts, depths, fixed, bits)
-    if has_zeros:
-        end = _write_zeros(offsets, sizes, tokens, groups, n_groups, out, end)
-    return _write_offsets(offsets, sizes, out, end)
+    return frequency
 
 
 @kernel
@@ -265,38 +287,30 @@ def leave_offsets(levels: Plan, depths: Bytes, fixed: Bytes, bits: int) -> bool:
 
 
 @kernel
-def _offsets_of(
-    keys: Keys, tokens: Bytes, starts: Keys, depths: Bytes, fixed: Bytes, bits: int
-) -> tuple[Keys, Bytes]:
-    """Return what of each key its bin leaves open, and in how many bits."""
-    offsets = np.empty(keys.size, np.uint32)
-    sizes = np.empty(keys.size, np.uint8)
-    for index in range(keys.size):
-        token = tokens[index]
-        offsets[index] = (keys[index] ^ starts[token]) >> np.uint32(fixed[token])
-        sizes[index] = bits - as_int(depths[token]) - as_int(fixed[token])
-    return offsets, sizes
-
-
-@kernel
-def _write_zeros(
-    offsets: Keys, sizes: Bytes, tokens: Bytes, groups: Bytes, n_groups: int, out: Bytes, at: int
+def _write_zeros_and_offsets(
+    keys: Keys,
+    tokens: Bytes,
+    starts: Keys,
+    sizes: Sizes,
+    fixed: Bytes,
+    groups: Bytes,
+    n_groups: int,
+    out: Bytes,
+    at: int,
 ) -> int:
-    """Write how many zeros each offset ends in, coded by the bin's group, and take them off the offsets."""
-    n = offsets.size
+    """Write how many zeros each offset ends in, coded by the bin's group, then what is left of it."""
+    n = keys.size
     zeros = np.empty(n, np.uint8)
     counts = np.zeros((n_groups, ZEROS_MAX + 1), np.int64)
     for index in range(n):
-        most = min(as_int(sizes[index]), ZEROS_MAX)
+        token = tokens[index]
+        offset = (keys[index] ^ starts[token]) >> np.uint32(fixed[token])
+        most = min(as_int(sizes[token]), ZEROS_MAX)
         count = 0
-        while count < most and not (offsets[index] >> np.uint32(count)) & np.uint32(1):
+        while count < most and not (offset >> np.uint32(count)) & np.uint32(1):
             count += 1
         zeros[index] = count
-        counts[groups[tokens[index]], count] += 1
-        # The lowest 1 is known, too.
-        taken = count + (count < most)
-        offsets[index] = np.uint32(np.uint64(offsets[index]) >> np.uint64(taken))
-        sizes[index] -= taken
+        counts[groups[token], count] += 1
     cursor = np.full(1, 8 * at, np.int64)
     levels = np.empty(ZEROS_MAX + 1, np.int64)
     levels_of(counts.sum(axis=0), ZEROS_MAX + 1, n, levels)
@@ -310,21 +324,38 @@ def _write_zeros(
     steps = np.empty(n, np.uint32)
     find_alone(zeros, steps)
     add_contexts(tokens, groups, steps)
-    return write_steps(steps, frequency, out, cursor)
+    at = write_steps(steps, frequency, out, cursor)
+    buffer = n_held = np.uint64(0)
+    for index in range(n):
+        token = tokens[index]
+        most = min(as_int(sizes[token]), ZEROS_MAX)
+        # The lowest 1 is known, too.
+        taken = as_int(zeros[index]) + (zeros[index] < most)
+        offset = np.uint64((keys[index] ^ starts[token]) >> np.uint32(fixed[token])) >> np.uint64(taken)
+        buffer, n_held, at = _put(offset, sizes[token] - np.uint64(taken), buffer, n_held, out, at)
+    return at + as_int(n_held > 0)
 
 
 @kernel
-def _write_offsets(offsets: Keys, sizes: Bytes, out: Bytes, at: int) -> int:
-    """Write each offset in as many bits as it has; return the next byte."""
-    buffer = np.uint64(0)
-    n_held = np.uint64(0)
-    for index in range(offsets.size):
-        buffer |= np.uint64(offsets[index]) << n_held
-        n_held += np.uint64(sizes[index])
-        if n_held >= np.uint64(32):
-            store(out, at, np.uint32(buffer & np.uint64(0xFFFFFFFF)))
-            at += 4
-            buffer >>= np.uint64(32)
-            n_held -= np.uint64(32)
+def _write_offsets(
+    keys: Keys, tokens: Bytes, starts: Keys, sizes: Sizes, fixed: Bytes, out: Bytes, at: int
+) -> int:
+    """Write what of each key its bin leaves open, in as many bits as that has; return the next byte."""
+    buffer = n_held = np.uint64(0)
+    for index in range(keys.size):
+        token = tokens[index]
+        offset = np.uint64((keys[index] ^ starts[token]) >> np.uint32(fixed[token]))
+        buffer, n_held, at = _put(offset, sizes[token], buffer, n_held, out, at)
+    return at + as_int(n_held > 0)
+
+
+@kernel
+def _put(
+    offset: np.uint64, size: np.uint64, buffer: np.uint64, n_held: np.uint64, out: Bytes, at: int
+) -> tuple[np.uint64, np.uint64, int]:
+    """Append `size` bits, at most 32, to the buffer and write it out, but keep what is no whole byte yet."""
+    buffer |= offset << n_held
+    n_held += size
     store(out, at, buffer)
-    return at + as_int((n_held + np.uint64(7)) >> np.uint64(3))
+    at += as_int(n_held >> np.uint64(3))
+    return buffer >> (n_held & ~np.uint64(7)), n_held & np.uint64(7), at
