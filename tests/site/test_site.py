@@ -137,7 +137,7 @@ def test_tracks_and_questions_are_those_of_the_documents(current):
     assert all(f">{name}</h3>" in text for name in standings)
 
 
-@pytest.mark.parametrize("folder", PUBLISHED[:-1], ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", PUBLISHED[:3], ids=lambda path: path.name)
 def test_older_reports_have_pages_too(folder):
     old = report.load(folder)
     found = {block.id for block in sections.blocks(old)}

@@ -109,7 +109,7 @@ def test_only_broken_codecs_leave_nothing_to_trust(call, corpus_folder, tmp_path
     assert done.returncode == 0, "raw was verified"
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])  # SIGKILL: tests/torture
 def test_an_interrupted_run_goes_on_with_nothing_lost_or_measured_twice(corpus_folder, tmp_path, how):
     out = tmp_path / "out"
     arguments = command(
