@@ -33,17 +33,21 @@ _LIKE_U16 = np.zeros(1, np.uint16)
 
 
 def _plane_bits() -> npt.NDArray[np.uint8]:
-    """Bits that a plane adds, by [how many zero planes came before it: 0, 1, more][its DBX]."""
-    table = np.full((3, 1 << _WIDTH), 1 + _WIDTH, np.uint8)
+    """Bits of a plane, by its DBX and, above that, whether the plane itself is zero; a zero DBX adds none."""
+    table = np.full(1 << GROUP, 1 + _WIDTH, np.uint8)
     for place in range(_WIDTH):
-        table[:, 1 << place] = SHORT_BITS + _PLACE_BITS
-        table[:, (3 << place) & ((1 << _WIDTH) - 1)] = SHORT_BITS + _PLACE_BITS
-    table[:, (1 << _WIDTH) - 1] = SHORT_BITS
-    table[:, 0] = (_ZERO_BITS, 0, 0)  # what a run takes more than one zero plane, its second adds
+        table[1 << place] = SHORT_BITS + _PLACE_BITS
+        table[(3 << place) & ((1 << _WIDTH) - 1)] = SHORT_BITS + _PLACE_BITS
+    table[(1 << _WIDTH) - 1 :] = SHORT_BITS
+    table[[0, 1 << _WIDTH]] = 0
     return table
 
 
 _PLANE_BITS = _plane_bits()
+_LOW_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
+_TOP = np.uint64(0x8080808080808080)
+_GATHER = np.uint64(0x0102040810204080)
+"""Times this, the lowest bits of eight bytes come together in the highest byte."""
 
 
 @kernel
@@ -67,7 +71,7 @@ def stream_bits(raw: Bytes, line: int, line_bytes: int, word_bytes: int, values:
         # Without branches on the value: whether it is zero is not to be foreseen.
         value = _signed(raw, at, width)
         is_zero = as_int(value == 0)
-        znz += 1 + is_zero * (_RUN_CODE_BITS * as_int(zeros % _RUN_MAX == 0) - 1)
+        znz += 1 + is_zero * (_RUN_CODE_BITS * as_int(zeros & (_RUN_MAX - 1) == 0) - 1)
         zeros = (zeros + 1) * is_zero
         values[held] = value
         held += 1 - is_zero
@@ -82,33 +86,44 @@ def stream_bits(raw: Bytes, line: int, line_bytes: int, word_bytes: int, values:
 
 @kernel
 def _group_bits(values: Planes, word_bits: int) -> int:
-    """Return the bits of a group: the first value, then the planes, counted as they are cut out."""
-    bits, zeros = word_bits, 0
-    second_zero_bits = _run_bits(word_bits) - _ZERO_BITS
-    above, sign = np.uint64(0), np.uint64(0)
-    for low in range(0, word_bits + 8, 8):
-        n_planes = 8
-        columns = sign
-        if low < word_bits:
-            rows = np.uint64(0)
-            for i in range(_WIDTH):
-                delta = (values[i + 1] - values[i]) >> np.uint64(low)
-                rows |= (delta & np.uint64(0xFF)) << np.uint64(8 * i)
-                sign |= (delta >> np.uint64(63 - low)) << np.uint64(i) if low == 0 else np.uint64(0)
-            columns = transposed(rows)
-        else:
-            n_planes = 1
-        for _ in range(n_planes):
-            dbp = columns & np.uint64((1 << _WIDTH) - 1)
-            columns >>= np.uint64(8)
-            dbx = dbp ^ above
-            above = dbp
-            more = as_int(_PLANE_BITS[zeros, dbx])
-            is_zero = as_int(dbx == 0)
-            more += is_zero * as_int(zeros == 1) * second_zero_bits
-            bits += SHORT_BITS if (dbp == 0) & (dbx != 0) else more
-            zeros = min(zeros + 1, 2) * is_zero
-    return bits
+    """Return the bits of a group: the first value, then eight planes at a time, one in each byte."""
+    bits = word_bits
+    sign, above, zero_planes = np.uint64(0), np.uint64(0), np.uint64(0)
+    for i in range(_WIDTH):
+        sign |= ((values[i + 1] - values[i]) >> np.uint64(63)) << np.uint64(i)
+    for low in range(0, word_bits, 8):
+        rows = np.uint64(0)
+        for i in range(_WIDTH):
+            rows |= (((values[i + 1] - values[i]) >> np.uint64(low)) & np.uint64(0xFF)) << np.uint64(8 * i)
+        dbp = transposed(rows) & _LOW_SEVEN
+        dbx = dbp ^ (dbp << np.uint64(8) | above)
+        above = dbp >> np.uint64(56)
+        codes = dbx | _zero_bytes(dbp)
+        for _ in range(8):
+            bits += as_int(_PLANE_BITS[codes & np.uint64(0xFF)])
+            codes >>= np.uint64(8)
+        zero_planes |= (_zero_bytes(dbx) >> np.uint64(7)) * _GATHER >> np.uint64(56) << np.uint64(low)
+    dbx = sign ^ above
+    bits += as_int(_PLANE_BITS[dbx | as_int(sign == 0) << _WIDTH])
+    zero_planes |= np.uint64(dbx == 0) << np.uint64(word_bits)
+    starts = zero_planes & ~(zero_planes << np.uint64(1))
+    alone = starts & ~(zero_planes >> np.uint64(1))
+    n_alone = _count_ones(alone)
+    return bits + _ZERO_BITS * n_alone + _run_bits(word_bits) * (_count_ones(starts) - n_alone)
+
+
+@kernel
+def _zero_bytes(words: np.uint64) -> np.uint64:
+    """Set the top bit of each byte that is zero; no byte's top bit is set in `words`."""
+    return np.uint64(((words + _LOW_SEVEN) & _TOP) ^ _TOP)
+
+
+@kernel
+def _count_ones(word: np.uint64) -> int:
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return as_int(word * np.uint64(0x0101010101010101) >> np.uint64(56))
 
 
 @kernel
