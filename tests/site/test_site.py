@@ -137,6 +137,7 @@ def test_tracks_and_questions_are_those_of_the_documents(current):
     assert all(f">{name}</h3>" in text for name in standings)
 
 
+# One of each form that reports have had; later ones have that of today.
 @pytest.mark.parametrize("folder", PUBLISHED[:3], ids=lambda path: path.name)
 def test_older_reports_have_pages_too(folder):
     old = report.load(folder)

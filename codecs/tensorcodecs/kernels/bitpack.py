@@ -40,11 +40,20 @@ def _trailing_zeros(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+def _ones(typing_context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), generate
+
+
 leading_zeros = cast("Callable[[Any], Any]", intrinsic(_leading_zeros))
 """`leading_zeros(word)`: the zeros above the highest one of a uint64, 64 for 0."""
 
 trailing_zeros = cast("Callable[[Any], Any]", intrinsic(_trailing_zeros))
 """`trailing_zeros(word)`: the zeros below the lowest one of a uint64, 64 for 0."""
+
+_count_ones = cast("Callable[[Any], Any]", intrinsic(_ones))
 
 
 @kernel
@@ -73,6 +82,12 @@ def get(data: Bytes, bit: int, n_bits: int) -> Any:
     if n_bits == 0:
         return np.uint64(0)
     return word & (_ALL >> np.uint64(64 - n_bits))
+
+
+@kernel
+def population(word: Any) -> int:
+    """Return how many bits of the uint64 `word` are 1."""
+    return as_int(_count_ones(word))
 
 
 @kernel

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bitfields import put
+from tensorcodecs.kernels.bitpack import population
 from tensorcodecs.kernels.bitplanes import (
     MAX_PLANES,
     SHORT_BITS,
@@ -20,6 +21,7 @@ from tensorcodecs.kernels.bitplanes import (
     undo_differences,
 )
 from tensorcodecs.kernels.memory import as_int, load, store
+from tensorcodecs.kernels.zeros import LOW_ONES, gathered, nonzero_bytes
 
 GROUP = 8
 """Non-zero values that share their bit planes."""
@@ -45,9 +47,6 @@ def _plane_bits() -> npt.NDArray[np.uint8]:
 
 _PLANE_BITS = _plane_bits()
 _LOW_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
-_TOP = np.uint64(0x8080808080808080)
-_GATHER = np.uint64(0x0102040810204080)
-"""Times this, the lowest bits of eight bytes come together in the highest byte."""
 
 
 @kernel
@@ -98,32 +97,18 @@ def _group_bits(values: Planes, word_bits: int) -> int:
         dbp = transposed(rows) & _LOW_SEVEN
         dbx = dbp ^ (dbp << np.uint64(8) | above)
         above = dbp >> np.uint64(56)
-        codes = dbx | _zero_bytes(dbp)
+        codes = dbx | (nonzero_bytes(dbp) ^ LOW_ONES) << np.uint64(_WIDTH)
         for _ in range(8):
             bits += as_int(_PLANE_BITS[codes & np.uint64(0xFF)])
             codes >>= np.uint64(8)
-        zero_planes |= (_zero_bytes(dbx) >> np.uint64(7)) * _GATHER >> np.uint64(56) << np.uint64(low)
+        zero_planes |= gathered(nonzero_bytes(dbx) ^ LOW_ONES) << np.uint64(low)
     dbx = sign ^ above
     bits += as_int(_PLANE_BITS[dbx | as_int(sign == 0) << _WIDTH])
     zero_planes |= np.uint64(dbx == 0) << np.uint64(word_bits)
     starts = zero_planes & ~(zero_planes << np.uint64(1))
     alone = starts & ~(zero_planes >> np.uint64(1))
-    n_alone = _count_ones(alone)
-    return bits + _ZERO_BITS * n_alone + _run_bits(word_bits) * (_count_ones(starts) - n_alone)
-
-
-@kernel
-def _zero_bytes(words: np.uint64) -> np.uint64:
-    """Set the top bit of each byte that is zero; no byte's top bit is set in `words`."""
-    return np.uint64(((words + _LOW_SEVEN) & _TOP) ^ _TOP)
-
-
-@kernel
-def _count_ones(word: np.uint64) -> int:
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return as_int(word * np.uint64(0x0101010101010101) >> np.uint64(56))
+    n_alone = population(alone)
+    return bits + _ZERO_BITS * n_alone + _run_bits(word_bits) * (population(starts) - n_alone)
 
 
 @kernel

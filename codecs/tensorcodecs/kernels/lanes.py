@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bitfields import get, put
-from tensorcodecs.kernels.bitpack import trailing_zeros
+from tensorcodecs.kernels.bitpack import population, trailing_zeros
 from tensorcodecs.kernels.memory import as_int
 
 N_VIEWS, N_CODES = 3, 6
@@ -182,19 +182,10 @@ def _unlook(planes: Words64, lane: int, n: int, look: int, view: Words64) -> Non
 
 
 @kernel
-def _population(word: np.uint64) -> int:
-    """How many bits are set: sums of pairs, of fours, of bytes, of all."""
-    word -= word >> np.uint64(1) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + (word >> np.uint64(2) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return as_int(word * np.uint64(0x0101010101010101) >> np.uint64(56))
-
-
-@kernel
 def _ones(view: Words64, n: int) -> int:
     count = 0
     for piece in range((n + 63) >> 6):
-        count += _population(view[piece])
+        count += population(view[piece])
     return count
 
 
@@ -207,7 +198,7 @@ def _lane_bits(view: Words64, n: int, code: int) -> int:
         used = 0
         for piece in range((n + 63) >> 6):
             pairs = view[piece] | view[piece] >> np.uint64(1)
-            used += _population((pairs | pairs >> np.uint64(2)) & _LOWEST_OF_4)
+            used += population((pairs | pairs >> np.uint64(2)) & _LOWEST_OF_4)
         return n // 4 + 4 * used
     any_bit = np.uint64(0)
     for piece in range((n + 63) >> 6):

@@ -11,15 +11,13 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
-from tensorcodecs.kernels.bitpack import leading_zeros, trailing_zeros
+from tensorcodecs.kernels.bitpack import leading_zeros, population, trailing_zeros
 from tensorcodecs.kernels.memory import LIKE_U64, as_int, load, store
 
 _LIKE_U32 = np.zeros(1, np.uint32)
 _LIKE_U16 = np.zeros(1, np.uint16)
 _ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _ONE = np.uint64(1)
-_PAIRS, _FOURS = np.uint64(0x5555_5555_5555_5555), np.uint64(0x3333_3333_3333_3333)
-_EIGHTS, _BYTES = np.uint64(0x0F0F_0F0F_0F0F_0F0F), np.uint64(0x0101_0101_0101_0101)
 
 
 @kernel
@@ -59,20 +57,11 @@ def count_kept(
                 gap += step
                 continue
             low, top = as_int(trailing_zeros(mask)), 63 - as_int(leading_zeros(mask))
-            n_kept += _ones(mask) + ((gap + low) >> log2_period)
+            n_kept += population(mask) + ((gap + low) >> log2_period)
             between = ~mask & ((_ONE << np.uint64(top)) - _ONE) & (_ALL << np.uint64(low))
             n_kept += _fillers(between, period)
             gap = step - 1 - top
         counts[block] = n_kept
-
-
-@kernel
-def _ones(mask: np.uint64) -> int:
-    """Count the ones of `mask`, as in Hacker's Delight, section 5-1."""
-    mask -= (mask >> _ONE) & _PAIRS
-    mask = (mask & _FOURS) + ((mask >> np.uint64(2)) & _FOURS)
-    mask = (mask + (mask >> np.uint64(4))) & _EIGHTS
-    return as_int((mask * _BYTES) >> np.uint64(56))
 
 
 @kernel

@@ -9,11 +9,27 @@ from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.memory import LIKE_U64, load
 
 _LOW_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
-_LOW_ONE = np.uint64(0x0101010101010101)
+LOW_ONES = np.uint64(0x0101010101010101)
+_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
+LOW_ONES = np.uint64(0x0101010101010101)
+_PAIRS, _FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+_EIGHTS = np.uint64(0x0F0F0F0F0F0F0F0F)
 _SEVEN = np.uint64(7)
 # Multiplying eight bytes of 0 or 1 by this gathers them in the top byte, first byte in its lowest bit.
 _GATHER = np.uint64(0x0102040810204080)
 _TOP_BYTE = np.uint64(56)
+
+
+@kernel
+def nonzero_bytes(eight: np.uint64) -> np.uint64:
+    """Return eight bytes, 1 where that of `eight` is not zero, else 0."""
+    return np.uint64(((((eight & _LOW_SEVEN) + _LOW_SEVEN) | eight) >> _SEVEN) & LOW_ONES)
+
+
+@kernel
+def gathered(ones: np.uint64) -> np.uint64:
+    """Return the lowest bits of eight bytes that are 0 or 1 as one byte, the first in its lowest bit."""
+    return np.uint64((ones * _GATHER) >> _TOP_BYTE)
 
 
 @kernel
@@ -26,8 +42,7 @@ def nonzero_masks(words: Array, masks: Bytes) -> None:
     if words.itemsize == 1:
         for group in range(n_full):
             eight = load(words, group * 8, LIKE_U64)
-            ones = ((((eight & _LOW_SEVEN) + _LOW_SEVEN) | eight) >> _SEVEN) & _LOW_ONE
-            masks[group] = np.uint8((ones * _GATHER) >> _TOP_BYTE)
+            masks[group] = np.uint8(gathered(nonzero_bytes(eight)))
     else:
         for group in range(n_full):
             masks[group] = _mask(words, group * 8, 8)
