@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from suite import conditions, execute, facts, fitting, machine, measure, pools, results
+from suite import conditions, execute, facts, fitting, machine, measure, pools, results, sources
 from suite.hardware import hardware_facts
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.patience import PatientPool
@@ -69,6 +69,7 @@ class Run:
     def __post_init__(self) -> None:
         self.machine = machine.describe()
         self.machine_id = machine.identity(self.machine)
+        self.codes = sources.digests(self.subjects)
         self.damaged: dict[str, str] = {}
         self.records: dict[Key, Record] = {}
         self.phases: dict[str, Record] = {}
@@ -225,15 +226,14 @@ class Run:
             record |= {"kind": subject.kind, "lossless": subject.lossless}
             record |= {"state_bytes": subject.state_bytes} if subject.learns else {}
         if kind in ("time", "cold"):
-            record["machine"] = self.machine_id
+            record |= {"machine": self.machine_id, "code": self.codes[record["codec"]]}
         record |= result
         self.records[_key_of(record)] = record
         return record
 
     def _missing(self, kind: str, trace: TraceInfo, subject: Subject | None = None) -> bool:
         record = self.records.get(_key(kind, trace, subject))
-        # An old time is never taken for one of this machine.
-        return record is None or record.get("machine") not in (None, self.machine_id)
+        return record is None or not self._is_current(record)
 
     def _sample(self, subject: Subject) -> set[str]:
         """Traces that the subject is timed on: all, or every n-th where all would take too long."""
@@ -255,15 +255,22 @@ class Run:
             trace = traces[name, sha256]
             reference = self.records.get(("reference", name, sha256), {})
             timed = {
-                kind: self._own(self.records.get((kind, name, sha256, spec, size["codec_version"]), {}))
+                kind: self._current(self.records.get((kind, name, sha256, spec, size["codec_version"]), {}))
                 for kind in ("time", "cold")
             }
             rows.append(_row(trace, reference, charged(trace, size, self.paying_bytes), **timed))
         return rows
 
-    def _own(self, timed: Record) -> Record:
-        """The record where it was timed on this machine; empty where on another one."""
-        return timed if timed.get("machine") == self.machine_id else {}
+    def _current(self, timed: Record) -> Record:
+        """The record where it was timed on this machine with the code of today; empty elsewhere."""
+        return timed if timed and self._is_current(timed) else {}
+
+    def _is_current(self, record: Record) -> bool:
+        """Whether it is no old time: not another machine's, nor of other code of a codec in this plan."""
+        if record["record"] not in ("time", "cold"):
+            return True
+        code = self.codes.get(record["codec"])
+        return record.get("machine") == self.machine_id and code in (None, record.get("code"))
 
     def _hardware_specs(self) -> list[str]:
         """Every model with a row: the report's hardware tables come from these facts."""

@@ -16,6 +16,8 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[Any]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 ArrayOrBuffer: TypeAlias = Array | bytes | bytearray | memoryview
+Frame: TypeAlias = bytes | memoryview
+"""What encoding returns: bytes, or a read-only view of so many, where `bytes` would cost one more copy."""
 
 WORD_DTYPES = {n_bytes: np.dtype(f"u{n_bytes}") for n_bytes in (1, 2, 4, 8)}
 

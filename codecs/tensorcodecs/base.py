@@ -16,7 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.abc import Codec
 
-from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, NumberFormat, as_words, number_format, raw_bytes
+from tensorcodecs.arrays import (
+    Array,
+    ArrayOrBuffer,
+    Bytes,
+    Frame,
+    NumberFormat,
+    as_words,
+    number_format,
+    raw_bytes,
+)
 from tensorcodecs.registry import format_settings
 
 
@@ -44,7 +53,7 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     family: ClassVar[str] = "other"
     """The heading that lists show it under: "general-purpose", "entropy coders", "filters", ..."""
 
-    def encode(self, buf: ArrayOrBuffer) -> bytes:
+    def encode(self, buf: ArrayOrBuffer) -> Frame:
         """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
         return self.pack(_frozen(as_words(buf)))
 
@@ -58,7 +67,7 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
         return decoded if out is None else fill(out, decoded)
 
     @abstractmethod
-    def pack(self, words: Array) -> bytes:
+    def pack(self, words: Array) -> Frame:
         """Return the frame of `words`: 1-D C-contiguous uint8, 16, 32 or 64, never modified."""
 
     @abstractmethod
@@ -99,16 +108,16 @@ class TypedCodec(TensorCodec):
     What decoding needs of them, the frame states.
     """
 
-    def encode(self, buf: ArrayOrBuffer) -> bytes:
+    def encode(self, buf: ArrayOrBuffer) -> Frame:
         """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
         return self.pack_typed(_frozen(as_words(buf)), number_format(buf), np.shape(buf))
 
-    def pack(self, words: Array) -> bytes:
+    def pack(self, words: Array) -> Frame:
         """Return the frame of `words` as unsigned numbers."""
         return self.pack_typed(words, number_format(words), words.shape)
 
     @abstractmethod
-    def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:
+    def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> Frame:
         """Return the frame of `words` (as in `pack`), which are `numbers` in an array of `shape`.
 
         The product of `shape` is the number of items, which for 16-byte and complex items is half of the

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes
+from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, Frame
 from tensorcodecs.base import DecodeError
 
 _VARINT_BYTES_MAX = 9  # 63 bits: every count fits a signed 64-bit integer
@@ -35,6 +35,16 @@ def pack_header(words: Array, *parameters: int) -> bytes:
 def join(header: bytes, payload: Bytes, used_bytes: int) -> bytes:
     """Return the frame of `header` and the first `used_bytes` of `payload`."""
     return b"".join((header, payload[:used_bytes].data))
+
+
+def shortened(frame: Bytes, used_bytes: int) -> Frame:
+    """Return the first `used_bytes` of `frame`, whose memory must be its own.
+
+    It is a view where they are at least half of it, so that most is not copied, and a frame that is kept
+    holds at most twice its size.
+    """
+    used = frame[:used_bytes]
+    return used.data.toreadonly() if 2 * used_bytes >= frame.size else used.tobytes()
 
 
 def unpack_header(data: Bytes, words_per_byte_max: int, n_parameters: int = 0) -> Header:

@@ -7,9 +7,9 @@ import importlib.metadata
 import cramjam
 import numpy as np
 
-from tensorcodecs.arrays import Array, Bytes
+from tensorcodecs.arrays import Array, Bytes, Frame
 from tensorcodecs.base import DecodeError, TensorCodec, whole_number
-from tensorcodecs.frame import pack_header, unpack_header
+from tensorcodecs.frame import pack_header, shortened, unpack_header
 
 _BYTES_PER_BYTE_MAX = 255  # a byte of a match's length stands for so many
 
@@ -30,7 +30,7 @@ class Lz4(TensorCodec):
     def __init__(self, acceleration: int = 1) -> None:
         self.acceleration = whole_number("acceleration", acceleration, 1, 65537)
 
-    def pack(self, words: Array) -> bytes:
+    def pack(self, words: Array) -> Frame:
         """Return the header and one block."""
         raw = words.view(np.uint8)
         header = pack_header(raw)
@@ -40,7 +40,7 @@ class Lz4(TensorCodec):
         n_bytes = cramjam.lz4.compress_block_into(
             raw.data, room.data, mode="fast", acceleration=self.acceleration, store_size=False
         )
-        return frame[: len(header) + n_bytes].tobytes()
+        return shortened(frame, len(header) + n_bytes)
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the block's content, which must have the size stated and end where the frame does."""

@@ -9,7 +9,7 @@ import numpy as np
 from numcodecs.abc import Codec
 
 from tensorcodecs import registry
-from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, as_words, raw_bytes
+from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, Frame, as_words, raw_bytes
 from tensorcodecs.base import TensorCodec
 
 
@@ -46,16 +46,16 @@ class Pipeline(TensorCodec):
         """The stages' specs, separated by `|`."""
         return "|".join(self.stages)
 
-    def encode(self, buf: ArrayOrBuffer) -> bytes:
+    def encode(self, buf: ArrayOrBuffer) -> Frame:
         """Return what the last stage makes of `buf`."""
         data = buf
         for codec in self._codecs:
             frame = registry.encode_array(codec, data)
             keeps_words = getattr(codec, "keeps_words", False)
             data = np.frombuffer(frame, as_words(data).dtype) if keeps_words else frame
-        return raw_bytes(data).tobytes()
+        return data if isinstance(data, bytes) else raw_bytes(data).tobytes()
 
-    def pack(self, words: Array) -> bytes:
+    def pack(self, words: Array) -> Frame:
         """Return what the last stage makes of `words`."""
         return self.encode(words)
 

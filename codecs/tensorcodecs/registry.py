@@ -17,7 +17,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, as_words, did_you_mean, raw_bytes
+import numpy as np
+
+from tensorcodecs.arrays import ArrayOrBuffer, Bytes, as_words, did_you_mean, raw_bytes
 
 if TYPE_CHECKING:
     from numcodecs.abc import Codec
@@ -285,7 +287,13 @@ def is_lossless(codec: Codec) -> bool:
 
 
 def encode_array(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
-    """Return `codec`'s bytes for `array` (any shape and number type).
+    """Return `codec`'s bytes for `array` (any shape and number type)."""
+    coded: ArrayOrBuffer = codec.encode(as_taken(codec, array))
+    return coded
+
+
+def as_taken(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
+    """Return `array` as `codec.encode` takes it: ours take it as it is.
 
     A foreign codec gets a C-contiguous array of the same shape, and unsigned words where the type is one
     of ml_dtypes.
@@ -293,14 +301,7 @@ def encode_array(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
     from tensorcodecs.base import TensorCodec
 
     if isinstance(codec, TensorCodec):
-        return codec.encode(array)
-    coded: ArrayOrBuffer = codec.encode(_native(array))
-    return coded
-
-
-def _native(array: ArrayOrBuffer) -> Array:
-    import numpy as np
-
+        return array
     words = as_words(array)  # refuses what has no words, whoever the codec is
     if isinstance(array, (bytes, bytearray, memoryview)):
         return words

@@ -92,6 +92,15 @@ def test_gives_back_a_large_array(codec, golden):
     assert codec.decode(codec.encode(words)).tobytes() == words.tobytes()
 
 
+@pytest.mark.parametrize("pattern", ["zero", "random"])
+def test_a_frame_is_read_only_bytes_that_hold_no_more_than_twice_their_memory(codec, golden, pattern):
+    frame = codec.encode(golden.fit(codec, random_bits("uint8", (5000,), pattern, 9)))
+    if isinstance(codec, TensorCodec) and not isinstance(frame, bytes):
+        assert isinstance(frame, memoryview)
+        assert (frame.readonly, frame.format, frame.ndim, frame.c_contiguous) == (True, "B", 1, True)
+        assert frame.obj.base.nbytes <= 2 * frame.nbytes
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_takes_buffers(codec, kind):
     data = bytes(range(50)) + bytes(50)

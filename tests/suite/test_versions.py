@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from suite import machine, plan, results
+from suite import machine, plan, results, sources
 from suite import run as running
 from tracegen.corpus import Corpus
 
@@ -69,3 +69,45 @@ def test_another_machines_times_are_not_shown_and_are_measured_again(start, monk
     assert table["encode_s"].list.len().min() > 0
     monkeypatch.setattr(machine, "describe", lambda: facts)
     assert start(subjects, timing=False)[1]["encode_s"].list.len().max() == 0, "the last machine's are kept"
+
+
+def test_a_codec_whose_code_changed_is_timed_anew_and_that_codec_alone(start, monkeypatch):
+    subjects = [plan.make_subject(spec) for spec in SPECS]
+    start(subjects, timing=True)
+    read = sources._content
+    newer = lambda name: read(name) + b"#" * (name == "tensorcodecs.zvc")  # noqa: E731
+    monkeypatch.setattr(sources, "_content", newer)
+    _, table = start(subjects, timing=False)
+    timed = {row["codec"] for row in table.iter_rows(named=True) if row["encode_s"]}
+    assert timed == {"raw"}, "times of other code are not shown"
+    added, table = start(subjects, timing=True)
+    assert {(r["record"], r["codec"]) for r in added} == {("time", subjects[1].spec)}
+    assert len(added) == 6
+    assert table["encode_s"].list.len().min() > 0
+    assert start(subjects[:1], timing=True)[0] == []
+
+
+def test_a_codec_runs_what_it_imports_and_what_the_codecs_in_it_import(monkeypatch):
+    specs = ("raw", "zvc", "zstd", "shuffle|zvc", 'blocks:block_bytes=64:codec="zvc"', "numcodecs.zlib")
+    subjects = [plan.make_subject(spec) for spec in specs]
+    before = sources.digests(subjects)
+    assert len(set(before.values())) == len(specs)
+
+    def changed(module):
+        read = sources._content
+        with monkeypatch.context() as patch:
+            patch.setattr(sources, "_content", lambda name: read(name) + b"#" * (name == module))
+            after = sources.digests(subjects)
+        return {
+            subject.spec.partition(":")[0]
+            for subject in subjects
+            if after[subject.spec] != before[subject.spec]
+        }
+
+    zvcs = {"zvc", "shuffle|zvc", "blocks"}
+    assert changed("tensorcodecs.zvc") == zvcs
+    assert changed("tensorcodecs.kernels.zeros") == zvcs
+    assert changed("tensorcodecs.zstd_contexts") == {"zstd"}
+    assert changed("tensorcodecs.base") == {"raw", "zstd", *zvcs}
+    assert changed("tensorcodecs.registry") == set(), "a codec more makes none slower"
+    assert changed("numcodecs.zlib") == {"numcodecs.zlib"}
