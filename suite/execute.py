@@ -26,7 +26,7 @@ C = TypeVar("C")
 
 BATCHES_PER_WORKER = 3
 """Batches handed out ahead, so that a worker never waits for the next one."""
-BATCH_CELLS_MAX = 32
+BATCH_CELLS_MAX = 64
 STALL_S = 60.0
 """The pool is renewed where no batch ends for so much longer than one may take."""
 _STALLS_MAX = 3

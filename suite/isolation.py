@@ -11,7 +11,7 @@ from typing import Any
 
 from suite import memory
 
-BATCH_S = 0.1
+BATCH_S = 0.2
 """A batch ends with the first cell that ends after so long: handing a cell over costs as much as a small
 cell itself, and whatever is lost with a worker is at most so much."""
 REPLACE_EXIT_CODE = 75

@@ -20,6 +20,8 @@ LOCK_FILE = ".lock"
 
 Record = dict[str, Any]
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class JournalError(ValueError):
     """A journal that cannot be used: locked by another run, or damaged."""
@@ -50,7 +52,7 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Write one record; OSError where the disk is full (what was written before stays)."""
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        line = _to_json(record).encode() + b"\n"
         try:
             written = os.write(self._file, line)
         except OSError as error:

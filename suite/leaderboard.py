@@ -146,7 +146,7 @@ def times(table: pl.DataFrame, cache: str = "") -> list[Row]:
 
     A cell's time is the median of its repeats; a codec's speed is the sum of raw bytes over the sum of
     these. `spread` is the median over cells of (slowest - fastest) / median of the repeats. `cache` = "cold_"
-    takes the times from inputs that no cache held.
+    takes the times from inputs that no cache held. Peak memory is the most of all traces that tell it.
     """
     if cache:
         table = table.with_columns(encode_s=pl.col(f"{cache}encode_s"), decode_s=pl.col(f"{cache}decode_s"))
@@ -155,11 +155,13 @@ def times(table: pl.DataFrame, cache: str = "") -> list[Row]:
         row["trace"]: statistics.median(row["encode_s"])
         for row in timed.filter(pl.col("codec") == BASELINE).iter_rows(named=True)
     }
+    peaks = dict(table.group_by("codec").agg(pl.col("peak_memory_bytes").max()).iter_rows())
     rows = []
     for (codec,), cells in timed.sort("codec", "trace").group_by("codec", maintain_order=True):
         both = [row for row in cells.iter_rows(named=True) if row["trace"] in memcpy]
         if both:
-            rows.append({"codec": codec, **_speeds(both, memcpy)})
+            peak = {"peak_memory_mib": peaks[codec] / 2**20} if peaks[codec] is not None else {}
+            rows.append({"codec": codec, **_speeds(both, memcpy), **peak})
     return sorted(rows, key=lambda row: (-row["decode_mb_s"], row["codec"]))
 
 
@@ -172,9 +174,6 @@ def _speeds(cells: Sequence[Row], memcpy: dict[str, float]) -> Row:
         speeds[f"{direction}_mb_s"] = raw_mb / seconds
         speeds[f"{direction}_x_memcpy"] = memcpy_s / seconds
         speeds[f"{direction}_spread"] = _spread([row[f"{direction}_s"] for row in cells])
-    peaks = [row["peak_memory_bytes"] for row in cells if row["peak_memory_bytes"] is not None]
-    if peaks:
-        speeds["peak_memory_mib"] = max(peaks) / 2**20
     return speeds
 
 

@@ -65,10 +65,11 @@ def measure_reference(root: Path, trace: TraceInfo) -> Record:
     }
 
 
-def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
+def measure_size(root: Path, trace: TraceInfo, subject: Subject, peak: bool = False) -> Record:
     """Encode, decode, compare: the size fields of one cell, with its status and reason.
 
-    What the subject learned is not charged yet: `coded_bits` are those of the frame.
+    What the subject learned is not charged yet: `coded_bits` are those of the frame. With `peak`,
+    peak memory is counted too.
     """
     try:
         pristine = _load(root, trace)
@@ -83,7 +84,7 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
     except Exception as error:  # noqa: BLE001 - whatever a codec raises is its row's reason
         return _not_ok("failed", f"warm-up raised {isolation.one_line(error)}")
     held = memory.held_bytes()
-    record = _round_trip(codec, trace, subject, pristine)
+    record = _round_trip(codec, trace, subject, pristine, peak)
     if record["status"] == "ok":
         leaked = memory.leaked_bytes(lambda: _round_trip(codec, trace, subject, pristine), held)
         if leaked:
@@ -92,11 +93,18 @@ def measure_size(root: Path, trace: TraceInfo, subject: Subject) -> Record:
     return record
 
 
-def _round_trip(codec: Any, trace: TraceInfo, subject: Subject, pristine: Array) -> Record:  # noqa: ANN401
+def _round_trip(
+    codec: Any,  # noqa: ANN401 - as `_instance` gives it
+    trace: TraceInfo,
+    subject: Subject,
+    pristine: Array,
+    peak: bool = False,
+) -> Record:
     # The codec gets its own copy: some overwrite their input, and that must be seen.
     work = pristine.copy()
     raw = arrays.raw_bytes(pristine)
-    peak, start = memory.Peak(), time.process_time()
+    grown = memory.Peak() if peak else None
+    start = time.process_time()
     try:
         coded = registry.encode_array(codec, work)
     except TypeError as error:
@@ -110,7 +118,8 @@ def _round_trip(codec: Any, trace: TraceInfo, subject: Subject, pristine: Array)
         isolation.spoil("overwrote")
         return _not_ok("failed", "encode overwrote its input")
     del work  # decoding needs no second copy beside it
-    frame = arrays.raw_bytes(coded).copy()
+    frame = arrays.raw_bytes(coded)
+    frame_before = frame.copy()
     start = time.process_time()
     try:
         decoded = registry.decode_bytes(codec, coded, raw.size)
@@ -119,8 +128,8 @@ def _round_trip(codec: Any, trace: TraceInfo, subject: Subject, pristine: Array)
     except Exception as error:  # noqa: BLE001 - likewise
         return _not_ok("failed", f"decode raised {isolation.one_line(error)}")
     record: Record = {"codec_cpu_s": cpu_s + time.process_time() - start}
-    record["peak_memory_bytes"] = peak.grown_bytes()
-    if not np.array_equal(arrays.raw_bytes(coded), frame):
+    record["peak_memory_bytes"] = grown.grown_bytes() if grown else None
+    if not np.array_equal(frame, frame_before):
         isolation.spoil("overwrote")
         return _not_ok("failed", "decode overwrote its input")
     exact = np.array_equal(decoded, raw)

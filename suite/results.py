@@ -80,7 +80,11 @@ FIELDS = (
     Field("decode_s", pl.List(_FLOAT), "every timed repeat of decoding, seconds; empty if not timed"),
     Field("cold_encode_s", pl.List(_FLOAT), "as encode_s, of inputs that no cache holds; null if old"),
     Field("cold_decode_s", pl.List(_FLOAT), "as decode_s, of inputs that no cache holds; null if old"),
-    Field("peak_memory_bytes", _INT, "growth of resident memory while coding, input aside; null if old"),
+    Field(
+        "peak_memory_bytes",
+        _INT,
+        "growth of resident memory while coding, input aside; null where not counted",
+    ),
     Field("codec_cpu_s", _FLOAT, "CPU seconds in the codec during the size phase (not a benchmark)"),
     Field("codec_version", _STRING, "version of the codec's format or of the library behind it"),
     Field("trace_sha256", _STRING, "SHA-256 of the trace's little-endian C-order bytes"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from suite import conditions, execute, facts, fitting, machine, measure, pools, 
 from suite.hardware import hardware_facts
 from suite.journal import JOURNAL_FILE, LOCK_FILE, Journal, Record
 from suite.patience import PatientPool
-from suite.plan import Subject
+from suite.plan import Subject, peak_traces
 from suite.watching import Done, Watcher
 from tracegen.corpus import Corpus, TraceInfo
 
@@ -135,7 +135,7 @@ class Run:
             self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
             wall_s = self._phase("reference", pool, jobs, measure.measure_reference, references)
             self.watcher.end(f"{len(references)} traces in {wall_s:.1f} s")
-            wall_s = self._phase("size", pool, jobs, measure.measure_size, cells)
+            wall_s = self._phase("size", pool, jobs, measure.measure_size, cells, peak_traces(self.traces))
         cpu_s = sum(self.records[_key("size", *cell)].get("codec_cpu_s", 0.0) for cell in cells)
         busy = cpu_s / (wall_s * jobs) if cells else 0.0
         self.phases["size"] |= {"codec_cpu_s": cpu_s, "jobs": jobs, "codec_share_of_cores": busy}
@@ -194,11 +194,15 @@ class Run:
         jobs: int,
         function: Callable[..., Record],
         cells: Sequence[tuple[TraceInfo, Subject | None]],
+        peaks: Collection[str] = (),
     ) -> float:
-        """Measure the cells and journal each as it ends; returns the phase's wall seconds."""
+        """Measure the cells, traces in `peaks` with peak memory, and journal each; returns wall seconds."""
         start, own_start_s = time.perf_counter(), time.process_time()
         self.watcher.begin(kind, len(cells))
-        todo = [((t, s), (self.corpus.root, t) + ((s,) if s else ())) for t, s in cells]
+        todo = [
+            ((t, s), (self.corpus.root, t, *((s,) if s else ()), *((True,) if t.name in peaks else ())))
+            for t, s in cells
+        ]
         for cell, result, why, seconds in pools.run_cells(pool, jobs, function, todo, self.limits):
             found = {"status": "failed", "reason": why} if result is None else result
             self._append(kind, cell, found)

@@ -45,6 +45,7 @@ MAX_WIDTH = 400
 CODEC_MIN_WIDTH = 20
 SLOW_S = 1.0
 """From so long on a phase's slowest cells are named."""
+REDRAWN_EVERY_S = 0.1
 LINE_EVERY_S = 10.0
 """Where there is no terminal to draw a bar in, a line is printed this often."""
 
@@ -65,11 +66,13 @@ class ProgressWatcher(Watcher):
         )
         self.progress = Progress(*columns, console=self.console, transient=True)
         self.task: Any = None
-        self.title, self.total, self.printed_s = "", 0, 0.0
+        self.is_terminal = self.console.is_terminal
+        self.every_s = REDRAWN_EVERY_S if self.is_terminal else LINE_EVERY_S
+        self.title, self.total, self.shown_s = "", 0, 0.0
         self.tally, self.whole = Tally(), Tally()
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if self.is_terminal:
             self.progress.start()
         return self
 
@@ -82,7 +85,7 @@ class ProgressWatcher(Watcher):
 
     def begin(self, title: str, total: int) -> None:
         """Start the bar of a phase."""
-        self.title, self.total, self.printed_s = PHASES[title], total, time.monotonic()
+        self.title, self.total, self.shown_s = PHASES[title], total, time.monotonic()
         self.tally = Tally()
         if self.task is not None:
             self.progress.remove_task(self.task)
@@ -92,14 +95,16 @@ class ProgressWatcher(Watcher):
         """Advance the bar, with cells a second and how many were not ok."""
         self.tally.add(done)
         self.whole.add(done)
-        rate = f"{self.tally.rate():.3g} / s"
-        self.progress.update(self.task, advance=1, rate=rate, failures=self.tally.failures())
         now = time.monotonic()
-        if not self.console.is_terminal and now - self.printed_s >= LINE_EVERY_S:
-            self.printed_s = now
-            left_s = (self.total - self.tally.steps) / self.tally.rate()
-            line = f"{self.title}: {self.tally.steps} of {self.total}, {rate}, about {left_s:.0f} s left"
-            failures = self.tally.failures()
+        if now - self.shown_s < self.every_s:
+            return
+        self.shown_s = now
+        steps, rate, failures = self.tally.steps, f"{self.tally.rate():.3g} / s", self.tally.failures()
+        if self.is_terminal:
+            self.progress.update(self.task, completed=steps, rate=rate, failures=failures)
+        else:
+            left_s = (self.total - steps) / self.tally.rate()
+            line = f"{self.title}: {steps} of {self.total}, {rate}, about {left_s:.0f} s left"
             self.console.print(f"{line}; {failures}" if failures else line, highlight=False)
 
     def end(self, summary: str) -> None:

@@ -103,3 +103,33 @@ def test_peak_memory_is_what_the_codec_took(faulty_run):
         pytest.skip("this kernel does not tell peaks")
     assert peaks["raw"] < 4 << 20
     assert 11 << 20 <= peaks["faulty.caches"] < 16 << 20
+
+
+def test_a_leak_passes_any_level_that_was_once_found_sound(monkeypatch):
+    """What a codec keeps and gives back is looked at once; what another leaks adds up and is found."""
+    held = [100 << 20]
+    monkeypatch.setattr(memory, "held_bytes", lambda: held[0])
+    monkeypatch.setattr(memory, "_sound_bytes", 0)
+    looked = []
+
+    def keeps():
+        looked.append("keeps")
+        held[0] = max(held[0], 130 << 20)
+
+    def leaks():
+        looked.append("leaks")
+        held[0] += 12 << 20
+
+    def found(call):
+        before = held[0]
+        call()
+        return memory.leaked_bytes(call, before)
+
+    assert found(keeps) == 0
+    assert looked == ["keeps"] * 2, "one further call shows that it takes no more"
+    held[0] = 100 << 20
+    assert found(keeps) == 0
+    assert looked == ["keeps"] * 3, "it is known"
+    held[0] = 100 << 20
+    assert [found(leaks), found(leaks), found(leaks)] == [0, 0, 0], "hidden beneath what the other one kept"
+    assert found(leaks) == 12 << 20

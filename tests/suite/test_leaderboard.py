@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from support import TRACES, cell
+from support import TRACES, cell, trace_fields
 
 from suite import leaderboard, results
 
@@ -71,8 +71,9 @@ def test_speeds_are_sums_over_medians_and_named_against_memcpy():
             [
                 cell("raw", "a", 8000, encode_s=[1e-6], decode_s=[1e-6]),
                 cell("raw", "b", 800, encode_s=[1e-6], decode_s=[1e-6]),
-                cell("c", "a", 10, encode_s=[9e-6, 3e-6, 4e-6], decode_s=[2e-6]),
+                cell("c", "a", 10, encode_s=[9e-6, 3e-6, 4e-6], decode_s=[2e-6], peak_memory_bytes=1 << 20),
                 cell("c", "b", 10, encode_s=[4e-6], decode_s=[2e-6]),
+                cell("c", "untimed", 10, **trace_fields("weights", "int8"), peak_memory_bytes=3 << 20),
                 cell("untimed", "a", 10),
             ]
         )
@@ -84,3 +85,5 @@ def test_speeds_are_sums_over_medians_and_named_against_memcpy():
     assert by_codec["c"]["decode_x_memcpy"] == pytest.approx(2 / 4)
     assert by_codec["c"]["encode_spread"] == pytest.approx((9 - 3) / 4)
     assert by_codec["c"]["decode_spread"] is None
+    assert by_codec["c"]["peak_memory_mib"] == 3, "of all its traces, timed or not"
+    assert "peak_memory_mib" not in by_codec["raw"]

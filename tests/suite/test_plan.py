@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support import REPOSITORY
 
 from suite import cli, measure, plan
 from tensorcodecs import registry
@@ -126,3 +127,12 @@ def test_a_precision_need_not_be_a_dtype_and_kinds_and_splits_can_be_selected():
     for select in ("precision=int4", "kind=relu", "kind=re*", "split=test", "precision=int4|fp32"):
         assert plan.choose_traces(traces, select) == traces[:1]
     assert plan.choose_traces(traces, "precision=int*") == traces
+
+
+def test_peaks_are_told_by_the_largest_trace_of_each_model_and_dtype():
+    traces = [t for t in Corpus.open(REPOSITORY / "traces").traces if t.role == "weights"]
+    peaks = plan.peak_traces(traces)
+    groups = {(t.model, t.dtype): t for t in traces if t.name in peaks}
+    assert len(groups) == len(peaks)
+    assert set(groups) == {(t.model, t.dtype) for t in traces}
+    assert all(t.raw_bytes <= groups[t.model, t.dtype].raw_bytes for t in traces)
