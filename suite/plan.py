@@ -126,12 +126,12 @@ def choose_traces(traces: Sequence[TraceInfo], select: str | None) -> list[Trace
 
 
 def peak_traces(traces: Sequence[TraceInfo]) -> set[str]:
-    """Names of the traces whose cells tell peak memory: the largest one of each model and dtype.
+    """Names of the traces whose cells tell peak memory: the largest, densest one of each model and dtype.
 
-    Counting it costs a sixth of a run, since malloc first gives back all that a call would use again.
+    Counting it on all costs a sixth of the size phase: malloc first gives back what a call would use again.
     """
-    largest = {(t.model, t.dtype): t.name for t in sorted(traces, key=lambda t: (t.raw_bytes, t.name))}
-    return set(largest.values())
+    ascending = sorted(traces, key=lambda t: (t.raw_bytes, -t.sparsity, t.name))
+    return set({(t.model, t.dtype): t.name for t in ascending}.values())
 
 
 def _matcher(key: str, wanted: list[str]) -> Callable[[Any], bool]:
