@@ -132,7 +132,7 @@ class Run:
             return
         wanted = self.settings
         with pools.size_pool(wanted.cluster, wanted.jobs, self.corpus, self.subjects) as (pool, jobs):
-            self._compile(pool, jobs, list({s.spec: s for _, s in cells}.values()))
+            self._compile(pool, min(jobs, len(cells)), list({s.spec: s for _, s in cells}.values()))
             wall_s = self._phase("reference", pool, jobs, measure.measure_reference, references)
             self.watcher.end(f"{len(references)} traces in {wall_s:.1f} s")
             wall_s = self._phase("size", pool, jobs, measure.measure_size, cells, peak_traces(self.traces))
@@ -183,6 +183,9 @@ class Run:
             # A codec that cannot even be made fails again in each of its cells, with the reason.
             compiled, loaded = (compiled + counts[0], loaded + counts[1]) if counts else (compiled, loaded)
             self.watcher.step(done("compile", (None, s), why, seconds, {}))
+        if isinstance(pool, PatientPool):  # one for each worker: it takes so long that none takes two
+            loads = [(worker, (subjects,)) for worker in range(jobs)]
+            list(pools.run_cells(pool, jobs, measure.load_all, loads, self.limits))
         wall_s = time.perf_counter() - start
         self.phases["compile"] = {"wall_s": wall_s, "kernels_compiled": compiled, "kernels_cached": loaded}
         self.watcher.end(f"{compiled} kernels compiled, {loaded} from the cache, in {wall_s:.1f} s")
