@@ -72,7 +72,7 @@ def workers(scheduler, tmp_path):
 
 
 def start_run(corpus, out, *options):
-    arguments = ("--corpus", corpus, "--out", out, "--codecs", CODECS, "--no-timing", *options)
+    arguments = ("--corpus", corpus, "--out", out, "--codecs", CODECS, "--no-timing", "--no-page", *options)
     return subprocess.Popen(
         command("suite", "run", *arguments),
         env=environment(),

@@ -47,7 +47,8 @@ def corpus(tmp_path_factory):
 @pytest.fixture
 def folder(call, corpus, tmp_path):
     out = tmp_path / "out"
-    done = call("suite", "run", "--corpus", corpus, "--out", out, "--codecs", "zvc,hw/zvc", "--no-timing")
+    options = ("--codecs", "zvc,hw/zvc", "--no-timing", "--no-page")
+    done = call("suite", "run", "--corpus", corpus, "--out", out, *options)
     assert done.returncode == 0, done.stderr
     assert "lossless codecs over 13 test traces" in done.stdout
     return out
@@ -105,7 +106,7 @@ def test_the_ratios_are_those_of_the_records(folder, corpus):
 
 
 def test_a_run_over_profile_traces_ranks_on_these_and_says_so(call, corpus, tmp_path):
-    options = ("--codecs", "zvc", "--no-timing", "--select", "split=profile")
+    options = ("--codecs", "zvc", "--no-timing", "--no-page", "--select", "split=profile")
     done = call("suite", "run", "--corpus", corpus, "--out", tmp_path / "o", *options)
     assert done.returncode == 0, done.stderr
     assert "over 1 profile traces" in done.stdout

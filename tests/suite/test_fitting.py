@@ -42,7 +42,7 @@ def school(tmp_path_factory):
 def run(call, tmp_path):
     def run(corpus, *options, out=tmp_path / "out"):
         done = call(
-            *("suite", "run", "--corpus", corpus, "--out", out, "--no-timing"),
+            *("suite", "run", "--corpus", corpus, "--out", out, "--no-timing", "--no-page"),
             *("--codecs", f"{PLAIN},{SPEC}", *options),
         )
         assert done.returncode == 0, done.stderr

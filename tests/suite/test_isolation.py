@@ -75,7 +75,15 @@ FAULTS = {
 def faulty_run(corpus_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("faults") / "out"
     codecs = ",".join([*FAULTS, "faulty.caches", "zvc"])
-    options = ("--select", "role=weights,sparsity=0", "--timeout", "10", "--memory-limit", "0.25")
+    options = (
+        "--select",
+        "role=weights,sparsity=0",
+        "--timeout",
+        "10",
+        "--memory-limit",
+        "0.25",
+        "--no-page",
+    )
     arguments = command("suite", "run", "--corpus", corpus_folder, "--out", out, "--codecs", codecs, *options)
     done = subprocess.run(
         arguments, env=environment(), capture_output=True, text=True, timeout=200, check=False

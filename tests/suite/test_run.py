@@ -112,9 +112,8 @@ def test_only_broken_codecs_leave_nothing_to_trust(call, corpus_folder, tmp_path
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])  # SIGKILL: tests/torture
 def test_an_interrupted_run_goes_on_with_nothing_lost_or_measured_twice(corpus_folder, tmp_path, how):
     out = tmp_path / "out"
-    arguments = command(
-        "suite", "run", "--corpus", corpus_folder, "--out", out, "--codecs", "faulty.slow,zvc"
-    )
+    options = ("--codecs", "faulty.slow,zvc", "--no-page")
+    arguments = command("suite", "run", "--corpus", corpus_folder, "--out", out, *options)
     options = {"cwd": tmp_path, "env": environment(), "text": True}
     process = subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **options
@@ -227,9 +226,8 @@ def test_a_flipped_bit_in_a_trace_is_found_by_its_digest(call, own_corpus, tmp_p
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_written(corpus_folder, tmp_path):
     out = tmp_path / "out"
-    arguments = command(
-        "suite", "run", "--corpus", corpus_folder, "--out", out, "--no-timing", "--codecs", "zlib"
-    )
+    options = ("--no-timing", "--codecs", "zlib", "--no-page")
+    arguments = command("suite", "run", "--corpus", corpus_folder, "--out", out, *options)
     options = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True, "check": False}
 
     def limit():  # files may grow to 3 KB, as on a disk that fills up

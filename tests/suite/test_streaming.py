@@ -96,7 +96,7 @@ def watched_run(arguments, **options):
 
 def measure(tmp_path, n_traces, trace_bytes, jobs):
     corpus = write_large_corpus(tmp_path / "corpus", n_traces, trace_bytes)
-    options = ("--out", tmp_path / "out", "--codecs", CODECS, "--no-timing", "--jobs", jobs)
+    options = ("--out", tmp_path / "out", "--codecs", CODECS, "--no-timing", "--no-page", "--jobs", jobs)
     peaks = watched_run(
         command("suite", "run", "--corpus", corpus, *options), env=environment(), cwd=tmp_path
     )

@@ -8,7 +8,7 @@ from suite import doctor, results
 
 
 def run(call, corpus, out, *options):
-    return call("suite", "run", "--corpus", corpus, "--out", out, *options)
+    return call("suite", "run", "--corpus", corpus, "--out", out, "--no-page", *options)
 
 
 def test_json_lines_tell_every_phase_and_cell(call, corpus_folder, tmp_path):

@@ -33,10 +33,14 @@ class BrokenError(Exception):
 
 
 def start(folder, out):
-    arguments = ("--corpus", folder / "corpus", "--out", out, "--codecs", CODECS, "--no-timing", "--jobs", 2)
+    arguments = ("--corpus", folder / "corpus", "--out", out, "--codecs", CODECS, "--jobs", 2)
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
-            command("suite", "run", *arguments), env=environment(), stdout=log, stderr=log, cwd=folder
+            command("suite", "run", *arguments, "--no-timing", "--no-page"),
+            env=environment(),
+            stdout=log,
+            stderr=log,
+            cwd=folder,
         )
 
 

@@ -89,6 +89,7 @@ def test_a_script_of_ten_lines_and_a_ranking(call, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "zvc" in result.stdout
     assert "activations" in result.stdout
+    assert "<html" in next((tmp_path / "runs").glob("*/index.html")).read_text(encoding="utf-8")
 
 
 def test_training_is_the_same_to_the_bit(tmp_path):
