@@ -20,7 +20,7 @@ from hwmodels.sizes import LineSizes
 from tensorcodecs.arrays import raw_bytes
 from tensorcodecs.base import BlockCodec, TensorCodec, one_of
 from tensorcodecs.lines import LINE_BYTES
-from tensorcodecs.registry import format_settings
+from tensorcodecs.specs import format_settings
 
 Array = npt.NDArray[Any]
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from hwmodels.base import HardwareModel
 from tensorcodecs.arrays import did_you_mean
-from tensorcodecs.registry import parse_spec
+from tensorcodecs.specs import parse_spec
 
 PREFIX = "hw/"
 ROW = "line_bytes=64"

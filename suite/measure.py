@@ -25,7 +25,7 @@ from suite import clock, fitting, isolation, memory
 from suite.journal import Record
 from suite.plan import Subject
 from suite.reference import zero_aware_order0
-from tensorcodecs import arrays, kernels, registry
+from tensorcodecs import anycodec, arrays, kernels, registry
 from tracegen.corpus import Corpus, CorpusError, TraceInfo
 
 Array = npt.NDArray[Any]
@@ -113,7 +113,7 @@ def _round_trip(
     grown = memory.Peak() if peak else None
     start = time.process_time()
     try:
-        coded = registry.encode_array(codec, work)
+        coded = anycodec.encode_array(codec, work)
     except TypeError as error:
         return _not_ok("skipped", f"does not take {trace.dtype}: {isolation.one_line(error)}")
     except MemoryError:
@@ -129,7 +129,7 @@ def _round_trip(
     frame_before = frame.copy()
     start = time.process_time()
     try:
-        decoded = registry.decode_bytes(codec, coded, raw.size)
+        decoded = anycodec.decode_bytes(codec, coded, raw.size)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - likewise
@@ -161,7 +161,7 @@ def measure_time(root: Path, trace: TraceInfo, subject: Subject, cold: bool = Fa
     """Every timed repeat of encoding and decoding one trace, in seconds, on the wall clock."""
     codec = _warm_instance(subject)
     work = _load(root, trace).copy()
-    coded = registry.encode_array(codec, work)
+    coded = anycodec.encode_array(codec, work)
     arrays_in: Iterator[arrays.ArrayOrBuffer] = clock.cold_copies(work) if cold else itertools.repeat(work)
     frames_in: Iterator[arrays.ArrayOrBuffer] = itertools.repeat(coded)
     if cold:
@@ -169,7 +169,7 @@ def measure_time(root: Path, trace: TraceInfo, subject: Subject, cold: bool = Fa
     gc.disable()
     try:
         # The codec's own calls alone: what it takes is made ready, and was compared, outside the clock.
-        encode_s = clock.repeat(codec.encode, (registry.as_taken(codec, array) for array in arrays_in))
+        encode_s = clock.repeat(codec.encode, (anycodec.as_taken(codec, array) for array in arrays_in))
         decode_s = clock.repeat(codec.decode, frames_in)
     finally:
         gc.enable()

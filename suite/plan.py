@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hwmodels
-from tensorcodecs import arrays, registry
+from tensorcodecs import anycodec, arrays, registry
 from tensorcodecs.pipeline import Pipeline
 from tracegen.corpus import TraceInfo
 
@@ -58,8 +58,8 @@ def make_subject(spec: str) -> Subject:
         codec = registry.get_codec(spec)
     except registry.NotInstalledError:
         return Subject(spec, "software", NOT_INSTALLED, lossless=True)
-    lossless, learns = registry.is_lossless(codec), _learns(codec)
-    subject = Subject(registry.codec_spec(codec), "software", registry.codec_version(codec), lossless, learns)
+    lossless, learns = anycodec.is_lossless(codec), _learns(codec)
+    subject = Subject(anycodec.codec_spec(codec), "software", anycodec.codec_version(codec), lossless, learns)
     stages = codec.stages if isinstance(codec, Pipeline) else ()
     if any(_learns(registry.get_codec(stage)) for stage in stages):
         return replace(subject, unfitted="not fitted: stages of a pipeline do not learn")

@@ -17,7 +17,7 @@ import polars as pl
 from suite import bootstrap
 from suite.leaderboard import JUDGED
 from suite.tables import CODEC, Column, Document, Section, ratio
-from tensorcodecs.registry import parse_spec
+from tensorcodecs.specs import parse_spec
 
 Row = dict[str, Any]
 Facts = dict[str, Any]

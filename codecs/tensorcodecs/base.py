@@ -26,7 +26,7 @@ from tensorcodecs.arrays import (
     number_format,
     raw_bytes,
 )
-from tensorcodecs.registry import format_settings
+from tensorcodecs.specs import format_settings
 
 
 class DecodeError(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorcodecs import registry
+from tensorcodecs import anycodec, registry
 from tensorcodecs.arrays import Array, Bytes
 from tensorcodecs.base import BlockCodec, DecodeError, one_of
 from tensorcodecs.frame import join, pack_header, unpack_header
@@ -25,8 +25,8 @@ class Blocks(BlockCodec):
     def __init__(self, block_bytes: int = 4096, codec: str = "lz4") -> None:
         self.block_bytes = one_of("block_bytes", block_bytes, _BLOCK_BYTES)
         self._inner = registry.get_codec(codec)
-        self.codec = registry.codec_spec(self._inner)
-        self.version = f"1+{registry.codec_version(self._inner)}"
+        self.codec = anycodec.codec_spec(self._inner)
+        self.version = f"1+{anycodec.codec_version(self._inner)}"
 
     @property
     def settings(self) -> dict[str, object]:
@@ -50,7 +50,7 @@ class Blocks(BlockCodec):
             raise DecodeError(f"{header.payload.size} bytes are not {len(starts)} blocks of {self.spec}")
         for start, length in zip(starts, header.payload[:at].view(_LENGTH_DTYPE).tolist(), strict=True):
             out, block = raw[start : start + self.block_bytes], header.payload[at : at + length]
-            block = block if length == out.size else registry.decode_bytes(self._inner, block, out.size)
+            block = block if length == out.size else anycodec.decode_bytes(self._inner, block, out.size)
             if block.size != out.size:
                 raise DecodeError(f"a block holds {block.size} bytes in place of {out.size}")
             out[:], at = block, at + length
@@ -66,5 +66,5 @@ class Blocks(BlockCodec):
         """Each block's frame, or its own bytes where those are no more."""
         step = self.block_bytes // words.itemsize
         blocks = [words[start : start + step] for start in range(0, words.size, step)]
-        frames = [bytes(registry.encode_array(self._inner, block)) for block in blocks]
+        frames = [bytes(anycodec.encode_array(self._inner, block)) for block in blocks]
         return [f if len(f) < b.nbytes else b.tobytes() for f, b in zip(frames, blocks, strict=True)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcodecs import bases, registry
+from tensorcodecs import anycodec, bases, registry
 from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes
 from tensorcodecs.base import DecodeError, TensorCodec
 
@@ -30,9 +30,9 @@ class DeltaBase(TensorCodec):
         if mode not in _MODES or not (base is None or 1 <= len(str(base).encode()) <= 255):
             raise ValueError(f"{mode=}, {base=} are not legal: xor or difference; null or 1 to 255 bytes")
         self._backend = registry.get_codec(backend)
-        self.mode, self.base, self.backend = mode, base, registry.codec_spec(self._backend)
-        self.version = f"1,{registry.codec_version(self._backend)}"
-        self.lossless = registry.is_lossless(self._backend)
+        self.mode, self.base, self.backend = mode, base, anycodec.codec_spec(self._backend)
+        self.version = f"1,{anycodec.codec_version(self._backend)}"
+        self.lossless = anycodec.is_lossless(self._backend)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class DeltaBase(TensorCodec):
                 kind, name, digest = _MODES[self.mode], self.base.encode(), base.digest
                 words = words ^ base.words if self.mode == "xor" else bases.fold(words - base.words)
         head = bytes([kind, words.itemsize, len(name)]) + name + digest
-        return head + bytes(registry.encode_array(self._backend, words))
+        return head + bytes(anycodec.encode_array(self._backend, words))
 
     def unpack(self, data: Bytes) -> Bytes:
         """Return the raw bytes; DecodeError where the base is missing or another one."""
@@ -59,7 +59,7 @@ class DeltaBase(TensorCodec):
         body_at = digest_at + bases.DIGEST_BYTES * (kind != _NONE)
         if (kind == _NONE) != (name_bytes == 0) or body_at > data.size:
             raise DecodeError("the base's name and digest are truncated or out of place")
-        decoded = registry.decode_bytes(self._backend, data[body_at:])
+        decoded = anycodec.decode_bytes(self._backend, data[body_at:])
         if kind == _NONE:
             return decoded
         base = bases.checked(data[_HEAD_BYTES:digest_at].tobytes(), data[digest_at:body_at].tobytes())

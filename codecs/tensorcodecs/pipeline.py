@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numcodecs.abc import Codec
 
-from tensorcodecs import registry
+from tensorcodecs import anycodec, registry
 from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, Frame, as_words, raw_bytes
 from tensorcodecs.base import TensorCodec
 
@@ -32,9 +32,9 @@ class Pipeline(TensorCodec):
         for stage in stages:
             codec = registry.get_codec(stage) if isinstance(stage, str) else stage
             self._codecs += codec._codecs if isinstance(codec, Pipeline) else [codec]
-        self.stages = [registry.codec_spec(codec) for codec in self._codecs]
-        self.version = ",".join(registry.codec_version(codec) for codec in self._codecs)
-        self.lossless = all(registry.is_lossless(codec) for codec in self._codecs)
+        self.stages = [anycodec.codec_spec(codec) for codec in self._codecs]
+        self.version = ",".join(anycodec.codec_version(codec) for codec in self._codecs)
+        self.lossless = all(anycodec.is_lossless(codec) for codec in self._codecs)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Pipeline(TensorCodec):
         """Return what the last stage makes of `buf`."""
         data = buf
         for codec in self._codecs:
-            frame = registry.encode_array(codec, data)
+            frame = anycodec.encode_array(codec, data)
             keeps_words = getattr(codec, "keeps_words", False)
             data = np.frombuffer(frame, as_words(data).dtype) if keeps_words else frame
         return data if isinstance(data, bytes) else raw_bytes(data).tobytes()
@@ -62,5 +62,5 @@ class Pipeline(TensorCodec):
     def unpack(self, data: Bytes) -> Bytes:
         """Return what the first stage gives back, all stages undone from the last on."""
         for codec in reversed(self._codecs):
-            data = registry.decode_bytes(codec, data)
+            data = anycodec.decode_bytes(codec, data)
         return data

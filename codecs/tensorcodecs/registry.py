@@ -1,25 +1,20 @@
-"""Which codecs there are, and the one spelling that names a codec with its settings.
+"""Which codecs there are; `get_codec` makes one from its spec.
 
-A spec is `name:key=value:key=value`, stages of a pipeline are separated by `|`: `shuffle|zstd:level=3`.
-Values are JSON (numbers, true, null, "quoted", [lists]) or bare words. Names that are not ours are looked
-up among numcodecs' codecs, whoever registered them; `numcodecs.NAME` takes theirs even where we have one.
+Names that are not ours are looked up among numcodecs' codecs, whoever registered them; `numcodecs.NAME`
+takes theirs even where we have one.
 
 Importing this module imports no codec, no numba and no numcodecs.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
-import importlib.metadata
 import inspect
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tensorcodecs.arrays import ArrayOrBuffer, Bytes, as_words, did_you_mean, raw_bytes
+from tensorcodecs.arrays import did_you_mean
+from tensorcodecs.specs import format_settings, parse_spec
 
 if TYPE_CHECKING:
     from numcodecs.abc import Codec
@@ -112,9 +107,9 @@ _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 # Codecs around packages that only the extra `peers` installs.
 _PEERS: tuple[str, ...] = ("blosc2", "pcodec", "openzl", "z4ai", "zipnn", "zfp")
-_THEIRS = "numcodecs."
-# numcodecs' own codecs that do not give back every bit.
-_LOSSY_IDS = ("astype", "bitround", "fixedscaleoffset", "quantize")
+_PIPELINE = "tensorcodecs.pipeline:Pipeline"
+FOREIGN_PREFIX = "numcodecs."
+"""Before a name in a spec: theirs, even where we have one of that name."""
 
 
 class UnknownCodecError(ValueError):
@@ -156,7 +151,7 @@ def codec_class(name: str) -> type[Codec]:
         return _our_class(name)
     import numcodecs.registry as theirs
 
-    codec_id = name.removeprefix(_THEIRS)
+    codec_id = name.removeprefix(FOREIGN_PREFIX)
     if codec_id not in theirs.codec_registry and codec_id in theirs.entries:
         theirs.register_codec(theirs.entries[codec_id].load(), codec_id=codec_id)
     if codec_id not in theirs.codec_registry:
@@ -167,15 +162,19 @@ def codec_class(name: str) -> type[Codec]:
 
 
 def _our_class(name: str) -> type[Codec]:
-    module, _, attribute = _TABLE[name][0].partition(":")
     try:
-        ours: type[Codec] = getattr(importlib.import_module(module), attribute)
+        return _load(_TABLE[name][0])
     except ModuleNotFoundError as error:
         if name not in _PEERS:
             raise
         message = f"{error.name} is not installed: pip install 'squeezemark[peers]'"
         raise NotInstalledError(message) from error
-    return ours
+
+
+def _load(target: str) -> type[Codec]:
+    module, _, attribute = target.partition(":")
+    loaded: type[Codec] = getattr(importlib.import_module(module), attribute)
+    return loaded
 
 
 def get_codec(spec: str) -> Codec:
@@ -187,9 +186,9 @@ def get_codec(spec: str) -> Codec:
     stages = [_make(name, settings) for name, settings in parse_spec(spec)]
     if len(stages) == 1:
         return stages[0]
-    from tensorcodecs.pipeline import Pipeline
-
-    return Pipeline(stages)
+    pipeline: Any = _load(_PIPELINE)
+    made: Codec = pipeline(stages)
+    return made
 
 
 def _make(name: str, settings: dict[str, Any]) -> Codec:
@@ -204,119 +203,3 @@ def _make(name: str, settings: dict[str, Any]) -> Codec:
         return cls.from_config(settings)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{format_settings(name, settings)}: {error}") from error
-
-
-def parse_spec(spec: str) -> list[tuple[str, dict[str, Any]]]:
-    """Split `spec` into stages of (name, settings); ValueError where it is not spelled as specs are."""
-    stages: list[tuple[str, dict[str, Any]]] = []
-    at = 0
-    while at <= len(spec):
-        end = _next_of(":|", spec, at)
-        name, settings = spec[at:end].strip(), dict[str, Any]()
-        if not name:
-            raise ValueError(f"spec {spec!r} has a stage without a name: legal is name:key=value|name")
-        while spec[end : end + 1] == ":":
-            key, equals, _ = spec[end + 1 :].partition("=")
-            if not equals or not key.isidentifier():
-                raise ValueError(f"spec {spec!r}: expected key=value after {spec[:end]!r}")
-            settings[key], end = _parse_value(spec, end + 2 + len(key))
-        stages.append((name, settings))
-        at = end + 1
-    return stages
-
-
-def _parse_value(spec: str, at: int) -> tuple[Any, int]:
-    """Return the value that starts at `at` and where it ends."""
-    if spec[at : at + 1] in ("[", "{", '"'):
-        try:
-            value, end = json.JSONDecoder().raw_decode(spec, at)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"spec {spec!r}: {spec[at:]!r} is not JSON") from error
-        return value, end
-    end = _next_of(":|", spec, at)
-    word = spec[at:end].strip()
-    try:
-        return json.loads(word), end
-    except json.JSONDecodeError:
-        return {"True": True, "False": False, "None": None}.get(word, word), end
-
-
-def _next_of(characters: str, text: str, at: int) -> int:
-    return min((found if (found := text.find(c, at)) >= 0 else len(text)) for c in characters)
-
-
-def format_settings(name: str, settings: dict[str, Any]) -> str:
-    """Return `name:key=value:...`, which `get_codec` reads back."""
-    return ":".join((name, *(f"{key}={_format_value(value)}" for key, value in settings.items())))
-
-
-def _format_value(value: object) -> str:
-    # Bare only where it reads back as the same word; JSON elsewhere.
-    if isinstance(value, str) and value.isidentifier() and _parse_value(value, 0)[0] == value:
-        return value
-    return json.dumps(value, separators=(",", ":"))
-
-
-def codec_spec(codec: Codec) -> str:
-    """Return the canonical spec of any numcodecs codec, ours or foreign."""
-    spec = getattr(codec, "spec", None)
-    if isinstance(spec, str):
-        return spec
-    settings = dict(codec.get_config())
-    codec_id = settings.pop("id")
-    return format_settings(_THEIRS + codec_id if codec_id in _TABLE else codec_id, settings)
-
-
-def codec_version(codec: Codec) -> str:
-    """Return what a result depends on beside the spec: our version, or the foreign distribution's."""
-    version = getattr(codec, "version", None)
-    return version if isinstance(version, str) else _distribution(type(codec).__module__.partition(".")[0])
-
-
-@functools.cache
-def _distribution(package: str) -> str:
-    distributions = importlib.metadata.packages_distributions().get(package)
-    return (
-        f"{distributions[0]} {importlib.metadata.version(distributions[0])}" if distributions else "unknown"
-    )
-
-
-def is_lossless(codec: Codec) -> bool:
-    """Return whether `codec` claims to give back every bit (foreign codecs: unless known to be lossy)."""
-    return bool(getattr(codec, "lossless", codec.codec_id not in _LOSSY_IDS))
-
-
-def encode_array(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
-    """Return `codec`'s bytes for `array` (any shape and number type)."""
-    coded: ArrayOrBuffer = codec.encode(as_taken(codec, array))
-    return coded
-
-
-def as_taken(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
-    """Return `array` as `codec.encode` takes it: ours take it as it is.
-
-    A foreign codec gets a C-contiguous array of the same shape, and unsigned words where the type is one
-    of ml_dtypes.
-    """
-    from tensorcodecs.base import TensorCodec
-
-    if isinstance(codec, TensorCodec):
-        return array
-    words = as_words(array)  # refuses what has no words, whoever the codec is
-    if isinstance(array, (bytes, bytearray, memoryview)):
-        return words
-    array = np.asarray(array)
-    return np.ascontiguousarray(array) if array.dtype.isbuiltin != 2 else words.reshape(array.shape)
-
-
-def decode_bytes(codec: Codec, data: ArrayOrBuffer, n_bytes: int | None = None) -> Bytes:
-    """Return the raw bytes that `codec` decodes `data` to, as 1-D uint8.
-
-    Raises DecodeError where they are not `n_bytes` (if given).
-    """
-    from tensorcodecs.base import DecodeError
-
-    decoded = raw_bytes(codec.decode(data))
-    if n_bytes is not None and decoded.size != n_bytes:
-        raise DecodeError(f"{codec_spec(codec)} decoded {decoded.size} bytes, expected {n_bytes}")
-    return decoded

@@ -15,7 +15,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from tensorcodecs import registry
+from tensorcodecs import anycodec, registry
 from tensorcodecs.arrays import raw_bytes
 
 SLAB_VALUES = 1 << 20
@@ -48,17 +48,17 @@ def clocked(call):
 def main(spec, n_bytes, block_bytes=0):
     codec = registry.get_codec(spec)
     small = weights(1 << 18)
-    registry.decode_bytes(codec, registry.encode_array(codec, small))
+    anycodec.decode_bytes(codec, anycodec.encode_array(codec, small))
     del small
     gc.collect()
     before_bytes = resident_bytes("VmRSS")
     array = weights(n_bytes)
-    coded, encode_s, encode_peak = clocked(lambda: registry.encode_array(codec, array))
+    coded, encode_s, encode_peak = clocked(lambda: anycodec.encode_array(codec, array))
     blocks = array.reshape(-1, block_bytes // 2) if block_bytes else []
-    in_blocks = sum(len(registry.encode_array(codec, block.reshape(-1, 1024))) for block in blocks)
+    in_blocks = sum(len(anycodec.encode_array(codec, block.reshape(-1, 1024))) for block in blocks)
     digest = hashlib.sha256(raw_bytes(array).data).digest()
     blocks = array = None
-    decoded, decode_s, decode_peak = clocked(lambda: registry.decode_bytes(codec, coded, n_bytes))
+    decoded, decode_s, decode_peak = clocked(lambda: anycodec.decode_bytes(codec, coded, n_bytes))
     assert hashlib.sha256(raw_bytes(decoded).data).digest() == digest
     figures = {"encode_s": encode_s, "decode_s": decode_s, "coded": len(coded), "in_blocks": in_blocks}
     figures |= {"encode_peak": encode_peak - before_bytes, "decode_peak": decode_peak - before_bytes}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import REPOSITORY
 
-from tensorcodecs import registry
+from tensorcodecs import anycodec, registry
 from tracegen.corpus import Corpus
 
 N_BYTES = 4 << 20
@@ -40,8 +40,8 @@ def prepared(kind, spec, arrays, benchmark):
     except registry.NotInstalledError as error:
         pytest.skip(str(error))
     array = arrays[kind]
-    frame = bytes(registry.encode_array(codec, array))  # compiles, too
-    assert registry.decode_bytes(codec, frame, array.nbytes).tobytes() == array.tobytes()
+    frame = bytes(anycodec.encode_array(codec, array))  # compiles, too
+    assert anycodec.decode_bytes(codec, frame, array.nbytes).tobytes() == array.tobytes()
     benchmark.extra_info["raw_bytes"] = array.nbytes
     benchmark.extra_info["ratio"] = array.nbytes / len(frame)
     return codec, array, frame
@@ -52,7 +52,7 @@ def prepared(kind, spec, arrays, benchmark):
 def test_encode(benchmark, kind, spec, arrays):
     codec, array, _ = prepared(kind, spec, arrays, benchmark)
     benchmark.group = f"encode {kind}"
-    benchmark(registry.encode_array, codec, array)
+    benchmark(anycodec.encode_array, codec, array)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -60,4 +60,4 @@ def test_encode(benchmark, kind, spec, arrays):
 def test_decode(benchmark, kind, spec, arrays):
     codec, _, frame = prepared(kind, spec, arrays, benchmark)
     benchmark.group = f"decode {kind}"
-    benchmark(registry.decode_bytes, codec, frame)
+    benchmark(anycodec.decode_bytes, codec, frame)

@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from tensorcodecs import registry
+from tensorcodecs import anycodec, registry
 from tensorcodecs.arrays import as_words
 
 FOLDER = pathlib.Path(__file__).parent / "codecs"
@@ -48,7 +48,7 @@ def specs():
 
 def default_spec(name):
     """Return the spec of our codec `name`, or "" where its package is missing (its board rows are known)."""
-    return "" if missing(name) else registry.codec_spec(registry.get_codec(name))
+    return "" if missing(name) else anycodec.codec_spec(registry.get_codec(name))
 
 
 def missing(spec):
@@ -67,7 +67,7 @@ def path(spec):
 
 def write(spec):
     codec = registry.get_codec(spec)
-    frames = [bytes(registry.encode_array(codec, fit(codec, array))) for array in arrays()]
+    frames = [bytes(anycodec.encode_array(codec, fit(codec, array))) for array in arrays()]
     path(spec).write_bytes(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
 
 
