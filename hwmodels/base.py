@@ -18,8 +18,7 @@ from hwmodels import layouts
 from hwmodels.figures import Figure
 from hwmodels.sizes import LineSizes
 from tensorcodecs.arrays import raw_bytes
-from tensorcodecs.base import BlockCodec, TensorCodec, one_of
-from tensorcodecs.lines import LINE_BYTES
+from tensorcodecs.base import LINE_BYTES, BlockCodec, TensorCodec, one_of
 from tensorcodecs.specs import format_settings
 
 Array = npt.NDArray[Any]

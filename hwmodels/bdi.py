@@ -11,7 +11,6 @@ from hwmodels.base import Array, HardwareModel
 from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.layouts import STORED
 from tensorcodecs.bdi import Bdi
-from tensorcodecs.kernels.bdi import TAG_BITS
 
 _GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, class BDI"
 
@@ -32,7 +31,7 @@ class BdiEngine(HardwareModel):
         """Raises ValueError for a line size that the codec does not have."""
         super().__init__(line_bytes, layout)
         self.codec: Bdi = Bdi(block_bytes=line_bytes)
-        self.metadata_bits = TAG_BITS
+        self.metadata_bits = Bdi.tag_bits
         one_line = Figure(line_bytes, "B/cycle", "published", f"{_GEM5}: all chunks of a line in one cycle")
         self.figures = {
             "compress_latency_cycles": Figure(2, "cycles", "published", f"{_GEM5}: 1 + 1 to select"),
@@ -44,7 +43,7 @@ class BdiEngine(HardwareModel):
 
     def payload_bits(self, array: Array) -> npt.NDArray[np.int32]:
         """The codec's bits without the tag, which is counted as metadata."""
-        bits: npt.NDArray[np.int32] = self.codec.block_bits(array) - np.int32(TAG_BITS)
+        bits: npt.NDArray[np.int32] = self.codec.block_bits(array) - np.int32(Bdi.tag_bits)
         return bits
 
 

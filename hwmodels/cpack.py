@@ -9,7 +9,6 @@ from hwmodels.base import HardwareModel
 from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.layouts import STORED
 from tensorcodecs.cpack import CPack
-from tensorcodecs.kernels.cpack import ENTRIES
 
 _GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, class CPack"
 _WORDS = 2  # words a cycle
@@ -46,12 +45,12 @@ def _circuits(cycles: int) -> tuple[Circuit, Circuit]:
 
     The second word of a cycle has one entry more to look at. A read port is a tree of multiplexers.
     """
-    dictionary_bits = 32 * ENTRIES
-    read_port = 32 * (ENTRIES - 1)
+    dictionary_bits = 32 * CPack.entries
+    read_port = 32 * (CPack.entries - 1)
     joining = {"adder8": _WORDS * 2, "shifter128": 1}
     registers = dictionary_bits + 2 * _WORDS * 34
     compressor = {
-        "comparator8": 4 * (_WORDS * ENTRIES + 1) + _WORDS * 4,
+        "comparator8": 4 * (_WORDS * CPack.entries + 1) + _WORDS * 4,
         "mux2_bit": _WORDS * 34 * 3,
         "register_bit": registers,
         **joining,

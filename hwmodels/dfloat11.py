@@ -8,7 +8,6 @@ from hwmodels.entropy import symbol_figures
 from hwmodels.layouts import STORED
 from hwmodels.streams import StreamModel
 from tensorcodecs.dfloat11 import DFloat11
-from tensorcodecs.kernels.gap_huffman import N_TABLES_MAX
 
 
 class DFloat11Engine(StreamModel):
@@ -26,4 +25,4 @@ class DFloat11Engine(StreamModel):
         """Raises ValueError for lines that are no power of two from 32 to 4096 bytes."""
         super().__init__(line_bytes, layout)
         self.codec: DFloat11 = DFloat11()
-        self.figures = symbol_figures(self, word_bytes=2, table_entries=N_TABLES_MAX * 256)
+        self.figures = symbol_figures(self, word_bytes=2, table_entries=DFloat11.tables_max * 256)

@@ -8,7 +8,6 @@ from hwmodels.entropy import symbol_figures
 from hwmodels.layouts import STORED
 from hwmodels.streams import StreamModel
 from tensorcodecs.ecf8 import Ecf8
-from tensorcodecs.kernels.gap_huffman import N_TABLES_MAX
 
 
 class Ecf8Engine(StreamModel):
@@ -23,4 +22,4 @@ class Ecf8Engine(StreamModel):
         """Raises ValueError for lines that are no power of two from 32 to 4096 bytes."""
         super().__init__(line_bytes, layout)
         self.codec: Ecf8 = Ecf8()
-        self.figures = symbol_figures(self, word_bytes=1, table_entries=N_TABLES_MAX * 256)
+        self.figures = symbol_figures(self, word_bytes=1, table_entries=Ecf8.tables_max * 256)

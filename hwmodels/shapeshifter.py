@@ -10,12 +10,12 @@ from hwmodels.base import HardwareModel
 from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.layouts import STORED
 from tensorcodecs.diffy import DiffyLike
-from tensorcodecs.kernels.shapeshifter import GROUP
 from tensorcodecs.lines import LineCodec
 from tensorcodecs.shapeshifter import ShapeShifterLike
 
-_BYTES = 2 * GROUP
-_DESIGN = f"this project's engine: a group of {GROUP} words of 16 bits a cycle"
+_GROUP = ShapeShifterLike.group
+_BYTES = 2 * _GROUP
+_DESIGN = f"this project's engine: a group of {_GROUP} words of 16 bits a cycle"
 
 # Of each word: its fold by the sign, its share of two OR trees, its test for zero, a place among the others.
 _WORD_IN = {"xor2": 16, "or2": 3 * 16, "adder8": 1, "shifter64": 1, "register_bit": 16 + 32}
@@ -56,9 +56,9 @@ class ShapeShifterEngine(HardwareModel):
         }
 
     def _circuit(self, word: Mapping[str, float], groups: int) -> Circuit:
-        parts = {name: GROUP * count for name, count in word.items()}
+        parts = {name: _GROUP * count for name, count in word.items()}
         if self.word_adders:
-            parts["adder16"] = GROUP * self.word_adders
+            parts["adder16"] = _GROUP * self.word_adders
         return Circuit(parts, cycles_per_line=groups)
 
 
@@ -69,5 +69,5 @@ class DiffyEngine(ShapeShifterEngine):
     title: ClassVar[str] = "group-width engine of differences after Diffy"
     source: ClassVar[str] = "Mahmoud et al., MICRO 2018; the engine is this project's"
     codec_class: ClassVar[type[LineCodec]] = DiffyLike
-    word_adders: ClassVar[int] = int(math.log2(GROUP))
+    word_adders: ClassVar[int] = int(math.log2(_GROUP))
     sum_cycles: ClassVar[int] = 1

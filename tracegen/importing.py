@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import DTYPES, NAME_PATTERN, PHASES, ROLES, SPLITS, Corpus, CorpusError
 from tracegen.reporting import Report
-from tracegen.writing import CorpusWriter, ModelWriter
+from tracegen.writing import CorpusWriter, ModelWriter, check_finite
 
 Array = npt.NDArray[Any]
 
@@ -168,15 +168,6 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
         )
     except CorpusError as error:
         raise CorpusError(f"{entry.where}: {error}") from error
-
-
-def check_finite(where: str, values: Array) -> None:
-    """Raise CorpusError, naming `where`, for NaNs and infinities in an array of any dtype."""
-    bad = 0 if values.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
-    if bad:
-        raise CorpusError(
-            f"{where}: {bad} of {values.size} values are NaN or infinite; pass --allow-nonfinite to keep them"
-        )
 
 
 def _load(entry: Entry, path: Path) -> Array:

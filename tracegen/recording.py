@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import did_you_mean, dtype_name
 from tracegen.corpus import CorpusError
-from tracegen.importing import check_finite
-from tracegen.writing import CorpusWriter, ModelWriter, cut_shape
+from tracegen.writing import CorpusWriter, ModelWriter, check_finite, cut_shape
 
 Array = npt.NDArray[Any]
 

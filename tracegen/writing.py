@@ -70,6 +70,15 @@ def cut_leading(array: Array, max_bytes: int) -> Array:
     return array[tuple(map(slice, cut_shape(array.shape, array.itemsize, max_bytes)))]
 
 
+def check_finite(where: str, values: Array) -> None:
+    """Raise CorpusError, naming `where`, for NaNs and infinities in an array of any dtype."""
+    bad = 0 if values.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
+    if bad:
+        raise CorpusError(
+            f"{where}: {bad} of {values.size} values are NaN or infinite; pass --allow-nonfinite to keep them"
+        )
+
+
 def _one_of(what: str, value: str, legal: tuple[str, ...]) -> str:
     if value not in legal:
         raise CorpusError(f"{what} {value!r} is not one of {', '.join(legal)}")

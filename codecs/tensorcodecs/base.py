@@ -28,6 +28,9 @@ from tensorcodecs.arrays import (
 )
 from tensorcodecs.specs import format_settings
 
+LINE_BYTES = (32, 64, 128, 256)
+"""Sizes of a memory's lines that line compressors have."""
+
 
 class DecodeError(ValueError):
     """The bytes are not a whole, valid frame of this codec: truncated, damaged or hostile."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tensorcodecs.kernels import bdi
 from tensorcodecs.lines import LineCodec, LineKernels
 
@@ -18,5 +20,7 @@ class Bdi(LineCodec):
     source = "Pekhimenko et al., Base-Delta-Immediate Compression, PACT 2012"
     version = "1"
     word_bytes = 1
-    line_bits_min = bdi.TAG_BITS
+    tag_bits: ClassVar[int] = bdi.TAG_BITS
+    """Bits of a line's tag, which a cache keeps beside the line."""
+    line_bits_min = tag_bits
     kernels = LineKernels(bdi.line_bits, bdi.pack_lines, bdi.unpack_lines)

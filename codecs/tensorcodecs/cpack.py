@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tensorcodecs.kernels import cpack
 from tensorcodecs.lines import LineCodec, LineKernels
 
@@ -15,5 +17,7 @@ class CPack(LineCodec):
     source = "Chen et al., C-Pack: A High-Performance Microprocessor Cache Compression Algorithm, TVLSI 2010"
     version = "1"
     word_bytes = 1
+    entries: ClassVar[int] = cpack.ENTRIES
+    """Words of 32 bits in the dictionary."""
     line_bits_min = 8 * cpack.ZERO_BITS  # a line of 32 bytes
     kernels = LineKernels(cpack.line_bits, cpack.pack_lines, cpack.unpack_lines)

@@ -28,6 +28,8 @@ class GapHuffman(TypedCodec):
     numbers: ClassVar[NumberFormat]
     gap_bits: ClassVar[int]
     position_dtype: ClassVar[str]
+    tables_max: ClassVar[int] = N_TABLES_MAX
+    """Look-up tables of 8 bits that a frame has room for."""
 
     @abstractmethod
     def split(self, words: Array) -> tuple[Bytes, Bytes]:

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, as_words, did_you_mean
-from tensorcodecs.base import BlockCodec, DecodeError, FittedCodec, one_of
+from tensorcodecs.base import LINE_BYTES, BlockCodec, DecodeError, FittedCodec, one_of
 from tensorcodecs.frame import Header, join, pack_header, unpack_header
 from tensorcodecs.kernels.bitfields import SLACK_BYTES
-from tensorcodecs.lines import LINE_BYTES
 from tensorcodecs.sampling import Spread
 
 OWN, PROFILED = "own", "profiled"

@@ -12,11 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorcodecs.arrays import Array, Bytes
-from tensorcodecs.base import BlockCodec, DecodeError, one_of
+from tensorcodecs.base import LINE_BYTES, BlockCodec, DecodeError, one_of
 from tensorcodecs.frame import join, pack_header, unpack_header
 from tensorcodecs.kernels.bitfields import SLACK_BYTES
-
-LINE_BYTES = (32, 64, 128, 256)
 
 
 class LineKernels(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,5 +41,7 @@ class ShapeShifterLike(LineCodec):
     title = "data widths by group, after ShapeShifter"
     source = "Delmas Lascorz et al., ShapeShifter, MICRO 2019; the layout is this project's"
     version = "1"
+    group: ClassVar[int] = shapeshifter.GROUP
+    """Words that share a width."""
     line_bits_min = 8  # a line of eight zeros
     kernels = LineKernels(line_bits, pack_lines, unpack_lines)

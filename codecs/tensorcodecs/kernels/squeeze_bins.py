@@ -15,10 +15,8 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.memory import as_int
+from tensorcodecs.kernels.squeeze_tables import BINS_MAX, DEPTH_MAX
 
-BINS_MAX = 256
-DEPTH_MAX = 20
-"""No bin is told by more than this many leading bits of a key."""
 _FIRST_BITS, _FIRST_BITS_OF_MANY = 12, 16
 """A bin is looked up by so many leading bits of a key; where those are not enough, then by the next ones."""
 _MANY = 1 << 14

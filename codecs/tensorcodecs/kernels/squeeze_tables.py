@@ -24,8 +24,10 @@ from tensorcodecs.kernels.bits import (
     zigzag,
 )
 from tensorcodecs.kernels.memory import as_int
-from tensorcodecs.kernels.squeeze_bins import BINS_MAX, DEPTH_MAX
 
+BINS_MAX = 256
+DEPTH_MAX = 20
+"""No bin is told by more than this many leading bits of a key."""
 TOTAL_BITS = 12
 TOTAL = 1 << TOTAL_BITS
 GROUPS_MAX = 32
