@@ -16,6 +16,8 @@ import numpy.typing as npt
 from hwmodels.figures import REFERENCE_NM
 
 SUPPLY_V = 0.9
+NODES_NM = (40, 28, 16, 7)
+"""Those that reports give area and energy at."""
 _FILE = Path(__file__).parent / "data" / "technology.csv"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from suite import cli_reports
+from suite import cli_reports, progress
 from suite.cli_common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
 
 TOP_ROWS = 15
@@ -143,7 +143,7 @@ def run(
         traces, subjects = choose_traces(opened.traces, select), choose_subjects(codecs)
         if not resume:
             set_aside(out)
-        watcher = JsonWatcher(sys.stderr) if log_format == "json" else terminal.ProgressWatcher()
+        watcher = JsonWatcher(sys.stderr) if log_format == "json" else progress.ProgressWatcher()
         this = Run(settings, opened, traces, subjects)
         try:
             with watcher as this.watcher:

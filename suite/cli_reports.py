@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from suite import progress
 from suite.cli_common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ def verify(folder: Path, sample: int | None, corpus: Path, seed: int, jobs: int 
     Exit code: 0 what was checked is the same, 1 error, 2 usage, 3 something differs,
     4 nothing differs but nothing (with --strict: not everything) could be checked.
     """
-    from suite import terminal
     from suite.machine import usable_cores
     from suite.verify import Request
     from suite.verify import verify as measure_again
@@ -57,7 +57,7 @@ def verify(folder: Path, sample: int | None, corpus: Path, seed: int, jobs: int 
     with one_line_errors():
         request = Request(sample, seed, jobs or usable_cores())
         try:
-            with terminal.ProgressWatcher() as watcher:
+            with progress.ProgressWatcher() as watcher:
                 verdict = measure_again(folder, Corpus.open(corpus), request, watcher)
         except KeyboardInterrupt:
             fail("interrupted: nothing is kept of a verification", EXIT_INTERRUPTED)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from suite import machine, results, run
+from suite import machine, results, runfile
 
 Row = dict[str, Any]
 
@@ -53,7 +53,7 @@ def compare(a: Path, b: Path, percent: float = 10.0) -> Comparison:
 
     Raises RunError, FileNotFoundError or ValueError for a folder that holds none, or a damaged one.
     """
-    facts, tables = [run.read_run_file(f) for f in (a, b)], [results.read(f) for f in (a, b)]
+    facts, tables = [runfile.read_run_file(f) for f in (a, b)], [results.read(f) for f in (a, b)]
     both = tables[0].join(tables[1], on=CELL, how="inner", suffix="_b")
     equal = both.filter(pl.col("codec_version") == pl.col("codec_version_b"))
     found = Comparison(

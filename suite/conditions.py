@@ -10,17 +10,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-STEAL_MAX = 0.02
-"""A larger share of the cores' time given by the host to other machines makes times unreliable."""
-OTHERS_MAX = 0.05
-"""As large a share of the cores' time spent by programs other than this run, likewise."""
-DRIFT_MAX = 0.05
-"""As large a change of a fixed piece of work's time, likewise."""
+from suite.runfile import Facts
+
 _PROBE_BYTES, _PROBE_REPEATS = 1 << 20, 25
-
-Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -119,21 +112,6 @@ def shares(before: Usage | None, after: Usage | None) -> Facts:
         "steal_share": round((after.stolen - before.stolen) / total, 4),
         "others_share": round(max(0.0, others / total), 4),
     }
-
-
-def noise(facts: Facts) -> list[str]:
-    """What makes times unreliable, in words; empty where nothing does."""
-    found = []
-    if facts.get("steal_share", 0) > STEAL_MAX:
-        found.append(f"the host took {facts['steal_share']:.0%} of the cores' time away")
-    if facts.get("others_share", 0) > OTHERS_MAX:
-        found.append(f"other programs used {facts['others_share']:.0%} of the cores' time")
-    first, *_, last = facts.get("probe_s") or [1.0, 1.0]
-    if abs(last / first - 1) > DRIFT_MAX:
-        found.append(f"a fixed piece of work took {last / first - 1:+.0%} time at the end against the start")
-    if facts.get("core", 0) is None:
-        found.append("this system lets no process keep a core")
-    return found
 
 
 def choose_core() -> int | None:

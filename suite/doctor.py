@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite import clock, conditions, execute, machine, memory
+from suite import clock, conditions, execute, machine, memory, runfile
 from tensorcodecs import registry
 
 WATCH_S = 1.0
@@ -94,7 +94,7 @@ def _features() -> list[str]:
     return [feature for feature in CPU_FEATURES if feature in words]
 
 
-def _now(facts: conditions.Facts) -> list[list[str]]:
+def _now(facts: runfile.Facts) -> list[list[str]]:
     shown = {
         "load of the last minute": facts["load_1min"],
         "frequency": f"{facts['mhz_min']} to {facts['mhz_max']} MHz" if facts["mhz_max"] else None,
@@ -112,8 +112,8 @@ def _percent(share: float | None) -> str | None:
     return None if share is None else f"{share:.1%} of the cores' time, over {WATCH_S:g} s"
 
 
-def _doubts(facts: conditions.Facts, free_bytes: int) -> list[str]:
-    doubts = conditions.noise(facts)
+def _doubts(facts: runfile.Facts, free_bytes: int) -> list[str]:
+    doubts = machine.noise(facts)
     if facts["governor"] not in QUIET_GOVERNORS:
         doubts.append(f"the governor is {facts['governor']!r}: frequencies change; 'performance' keeps them")
     if facts["load_1min"] is not None and facts["load_1min"] > 0.5 * (os.cpu_count() or 1):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite import card, questions, render, results, run, speeds, tracks
+from suite import card, questions, render, results, runfile, speeds, tracks
 from suite.latex import latex
 from suite.tables import Document
 
@@ -25,7 +25,7 @@ def write_documents(folder: Path) -> None:
 
     Raises RunError, FileNotFoundError or ValueError for a folder that holds no run, or a damaged one.
     """
-    facts, table = run.read_run_file(folder), results.read(folder)
+    facts, table = runfile.read_run_file(folder), results.read(folder)
     found = tracks.rows(table, facts)
     _write(folder, TRACKS, tracks.document(found, facts), render.csv_text(found))
     if timed := speeds.rows(table):

@@ -1,23 +1,19 @@
-"""What hardware models cost, and what they do to a memory: facts of a run, and the tables made of them."""
+"""What hardware models cost, and what they do to a memory: tables made of a run's facts alone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-import hwmodels
 from hwmodels import figures as hw_figures
-from hwmodels import technology
 from hwmodels.layouts import STORED
-from hwmodels.memories import CLOCK_GHZ, Memory, memories
+from hwmodels.memories import CLOCK_GHZ, Memory
 from suite.leaderboard import Row
 from suite.tables import CODEC, RANK, Column, Section, is_main, ratio
 
 Figures = Mapping[str, Any]
 
-NODES_NM = (40, 28, 16, 7)
 NAND2_UM2 = 0.63
 """At 40 nm: Nangate45's 0.798 um2 scaled by (40/45)^2."""
 MARKS = {"published": "ᵖ", "synthesised": "ˢ", "modelled": "ᵐ", "estimate": "ᵉ"}
@@ -31,32 +27,6 @@ _HEADINGS = {
     "compress_pj_per_byte": "compress, pJ/B",
     "decompress_pj_per_byte": "decompress, pJ/B",
 }
-
-
-def hardware_facts(specs: Sequence[str]) -> dict[str, Any]:
-    """What a run notes about its hardware rows, so that its report needs no code of today's."""
-    models = {spec: hwmodels.get_model(spec) for spec in specs}
-    return {
-        "hardware": {
-            spec: {name: asdict(figure) for name, figure in model.figures.items()}
-            for spec, model in models.items()
-        },
-        "hardware_models": {
-            spec: {
-                "title": model.title,
-                "source": model.source,
-                "line_bytes": model.line_bytes,
-                "layout": model.layout,
-                "metadata_bits": model.metadata_bits,
-                "random_access": model.random_access,
-            }
-            for spec, model in models.items()
-        },
-        "memories": [asdict(memory) for memory in memories()],
-        "technology": {
-            str(node): [technology.area_factor(node), technology.energy_factor(node)] for node in NODES_NM
-        },
-    }
 
 
 def sections(rows: Sequence[Row], run: Mapping[str, Any]) -> list[Section]:

@@ -14,6 +14,14 @@ from typing import Any
 PACKAGES = ("squeezemark", "numpy", "numba", "llvmlite", "numcodecs", "zstandard", "brotli", "h5py", "polars")
 
 
+STEAL_MAX = 0.02
+"""A larger share of the cores' time given by the host to other machines makes times unreliable."""
+OTHERS_MAX = 0.05
+"""As large a share of the cores' time spent by programs other than this run, likewise."""
+DRIFT_MAX = 0.05
+"""As large a change of a fixed piece of work's time, likewise."""
+
+
 def describe() -> dict[str, Any]:
     """CPU, cores, memory, system and Python of this machine."""
     return {
@@ -41,6 +49,21 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return {**found, "zlib": zlib.ZLIB_RUNTIME_VERSION}
+
+
+def noise(conditions: dict[str, Any]) -> list[str]:
+    """What makes times unreliable, in words; empty where nothing does."""
+    found = []
+    if conditions.get("steal_share", 0) > STEAL_MAX:
+        found.append(f"the host took {conditions['steal_share']:.0%} of the cores' time away")
+    if conditions.get("others_share", 0) > OTHERS_MAX:
+        found.append(f"other programs used {conditions['others_share']:.0%} of the cores' time")
+    first, *_, last = conditions.get("probe_s") or [1.0, 1.0]
+    if abs(last / first - 1) > DRIFT_MAX:
+        found.append(f"a fixed piece of work took {last / first - 1:+.0%} time at the end against the start")
+    if conditions.get("core", 0) is None:
+        found.append("this system lets no process keep a core")
+    return found
 
 
 def usable_cores() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from suite import machine, results, run
+from suite import machine, results, runfile
 from suite.fitting import STATES_FOLDER
 from suite.plan import NOT_INSTALLED
 
@@ -29,14 +28,14 @@ def merge(folders: Sequence[Path], out: Path) -> pl.DataFrame:
     Raises RunError for other corpora, a codec in two versions, or cells that contradict each other.
     """
     if len(folders) < 2:
-        raise run.RunError(f"{len(folders)} run given: merging takes two or more")
+        raise runfile.RunError(f"{len(folders)} run given: merging takes two or more")
     if out.exists() and any(out.iterdir()):
-        raise run.RunError(f"{out} is not empty; choose another --out")
-    facts = [run.read_run_file(folder) for folder in folders]
+        raise runfile.RunError(f"{out} is not empty; choose another --out")
+    facts = [runfile.read_run_file(folder) for folder in folders]
     for folder, fact in zip(folders[1:], facts[1:], strict=True):
         if fact["corpus"]["digest"] != facts[0]["corpus"]["digest"]:
             digests = [f["corpus"]["digest"][:12] for f in (facts[0], fact)]
-            raise run.RunError(
+            raise runfile.RunError(
                 f"{folders[0]} and {folder} are over different corpora ({digests[0]}… and {digests[1]}…)"
             )
     is_timed_here = [machine.identity(f["machine"]) == machine.identity(facts[0]["machine"]) for f in facts]
@@ -48,8 +47,7 @@ def merge(folders: Sequence[Path], out: Path) -> pl.DataFrame:
     out.mkdir(parents=True, exist_ok=True)
     results.write(table, out)
     _copy_states(folders, out)
-    text = json.dumps(_facts(folders, facts, is_timed_here, table), indent=1, ensure_ascii=False) + "\n"
-    (out / run.RUN_FILE).write_text(text, encoding="utf-8")
+    runfile.write_run_file(out, _facts(folders, facts, is_timed_here, table))
     return table
 
 
@@ -85,7 +83,7 @@ def _refuse_two_versions(table: pl.DataFrame, folders: Sequence[Path]) -> None:
     for (codec,), rows in versions.group_by("codec", maintain_order=True):
         if len(rows) > 1:
             (one, at), (other, there) = rows.select("codec_version", "run").rows()[:2]
-            raise run.RunError(
+            raise runfile.RunError(
                 f"{codec} is version {one} in {folders[at]} and {other} in {folders[there]}: "
                 "a board shows one version of a codec"
             )
@@ -103,7 +101,7 @@ def _refuse_contradictions(table: pl.DataFrame, folders: Sequence[Path]) -> None
     cells = table.filter(pl.col("trace") == trace, pl.col("codec") == codec).sort("run")
     sizes = ", ".join(str(bits) for bits in cells["coded_bits"])
     names = ", ".join(str(folders[n]) for n in runs)
-    raise run.RunError(
+    raise runfile.RunError(
         f"{len(clashing)} cells contradict each other in {names}; first {trace} by {codec}: "
         f"coded bits {sizes}"
     )

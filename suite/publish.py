@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from suite import documents, literature, render, run, site, tables, terminal
+from suite import documents, literature, render, runfile, site, tables, terminal
 from suite.leaderboard import Board
 from suite.results import RESULTS_FILE
 from suite.tables import Section
@@ -21,7 +21,7 @@ INDEX_BEGIN, INDEX_END = "<!-- reports -->", "<!-- /reports -->"
 INDEX_FILE = "README.md"
 PICTURE_FILE = "leaderboard.svg"
 PUBLISHED = (
-    *(run.RUN_FILE, RESULTS_FILE, PICTURE_FILE, site.PAGE_FILE),
+    *(runfile.RUN_FILE, RESULTS_FILE, PICTURE_FILE, site.PAGE_FILE),
     *render.REPORT_FILES,
     *documents.DOCUMENT_FILES,
 )
@@ -34,11 +34,11 @@ def publish(folder: Path, reports: Path, readme: Path) -> Path:
     So is the page of the papers' figures, where the run has a row for each. Returns the report's new folder.
     Raises RunError where the same records are published already: a published report is never edited.
     """
-    corpus = run.read_run_file(folder)["corpus"]
+    corpus = runfile.read_run_file(folder)["corpus"]
     earlier = _of_corpus(published(reports), corpus["name"])
     for report in earlier:
         if (report / RESULTS_FILE).read_bytes() == (folder / RESULTS_FILE).read_bytes():
-            raise run.RunError(f"{folder} is published already: {report} holds the same records")
+            raise runfile.RunError(f"{folder} is published already: {report} holds the same records")
     board, speeds = render.write_report(folder)
     documents.write_documents(folder)
     (folder / PICTURE_FILE).write_text(terminal.picture(board, speeds), encoding="utf-8")
@@ -69,12 +69,14 @@ def _copy_charts(drawn: Path, target: Path) -> None:
 
 def published(reports: Path) -> list[Path]:
     """The folders of all reports, by corpus, the oldest first."""
-    return sorted((path.parent for path in reports.glob(f"*/{run.RUN_FILE}")), key=_age)
+    return sorted((path.parent for path in reports.glob(f"*/{runfile.RUN_FILE}")), key=_age)
 
 
 def current(reports: Path, digest: str) -> Path | None:
     """The last report over the corpus with this digest; None where there is none."""
-    over_it = [path for path in published(reports) if run.read_run_file(path)["corpus"]["digest"] == digest]
+    over_it = [
+        path for path in published(reports) if runfile.read_run_file(path)["corpus"]["digest"] == digest
+    ]
     return over_it[-1] if over_it else None
 
 
@@ -82,13 +84,13 @@ def index(reports: Path) -> str:
     """The table of all reports for their README, the newest first: which is current, which superseded."""
     rows = ["| report | measured | |", "|---|---|---|"]
     for report in reversed(published(reports)):
-        facts = run.read_run_file(report)
+        facts = runfile.read_run_file(report)
         corpus, subjects = facts["corpus"], len(facts["last_plan"]["codecs"])
         last = _of_corpus(published(reports), corpus["name"])[-1]
         what = f"{subjects} codecs and hardware models on {corpus['traces']} traces of {corpus['name']}"
         state = "current"
         if last != report:
-            same = run.read_run_file(last)["corpus"]["version"] == corpus["version"]
+            same = runfile.read_run_file(last)["corpus"]["version"] == corpus["version"]
             state = f"superseded by {last.name}"
             state += "" if same else ": its traces are in the history of `traces/`"
         link = f"[{report.name}]({report.name}/leaderboard.md)"
@@ -104,7 +106,7 @@ def head(board: Board) -> str:
 
 
 def _of_corpus(reports: list[Path], name: str) -> list[Path]:
-    return [report for report in reports if run.read_run_file(report)["corpus"]["name"] == name]
+    return [report for report in reports if runfile.read_run_file(report)["corpus"]["name"] == name]
 
 
 def _next_name(corpus: dict[str, Any], reports: Path) -> str:
@@ -118,7 +120,7 @@ def _next_name(corpus: dict[str, Any], reports: Path) -> str:
 
 def _age(report: Path) -> tuple[str, list[int], list[int]]:
     """Corpus, its version, number of the board: what reports are ordered by."""
-    corpus = run.read_run_file(report)["corpus"]
+    corpus = runfile.read_run_file(report)["corpus"]
     board = report.name.removeprefix(f"{corpus['name']}-{corpus['version']}")
     return (corpus["name"], _numbers(corpus["version"]), _numbers(board))
 

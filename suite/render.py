@@ -11,7 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from suite import hardware, leaderboard, results, run, safetext, tables
+from suite import hardware, leaderboard, results, runfile, safetext, tables
 from suite.latex import latex
 from suite.tables import Document, Section
 
@@ -37,7 +37,7 @@ def write_report(folder: Path) -> tuple[leaderboard.Board, list[leaderboard.Row]
     Returns the board and the speeds. Raises RunError, FileNotFoundError or ValueError for a folder
     that holds no run, or a damaged one.
     """
-    facts, table = run.read_run_file(folder), results.read(folder)
+    facts, table = runfile.read_run_file(folder), results.read(folder)
     board, speeds = leaderboard.build(table), leaderboard.times(table)
     document = tables.leaderboard(board, facts, hardware.sections(board.rows, facts))
     _write(folder, "leaderboard", document, leaderboard_csv(board))

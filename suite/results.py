@@ -33,6 +33,10 @@ except (ValueError, OSError) as error:
     raise SystemExit({PROBE_REFUSED})
 """
 STATUSES = ("ok", "skipped", "failed")
+OF_TRACE = (
+    *("model", "role", "layer", "dtype", "sparsity", "precision", "pruning", "phase", "split", "values"),
+)
+"""Columns that are attributes of the trace, by the same name."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from suite import conditions
 from suite.breakdowns import Breakdown
 from suite.leaderboard import Board, Row
+from suite.machine import noise
 from suite.safetext import visible
 
 Format = Callable[[Any], str]
@@ -283,7 +283,7 @@ def _speed_columns() -> list[Column]:
 def _conditions(phases: Row) -> list[str]:
     """How quiet the machine was in each start that timed anything; nothing for runs that did not note it."""
     starts = [facts for kind in ("time", "cold") for facts in phases.get(kind, {}).get("conditions", ())]
-    noisy = sorted({reason for facts in starts for reason in conditions.noise(facts)})
+    noisy = sorted({reason for facts in starts for reason in noise(facts)})
     if noisy:
         return [f"NOISY, so compare speeds with care: while they were measured, {'; '.join(noisy)}."]
     return ["The machine was quiet while they were measured."] if starts else []

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from suite import card, execute, fitting, leaderboard, measure, memory, render, results, run
+from suite import card, execute, fitting, leaderboard, measure, memory, records, render, results, run, runfile
 from suite.patience import PatientPool
 from suite.plan import NOT_INSTALLED, Subject, make_subject
 from suite.watching import Watcher
@@ -100,9 +100,9 @@ def verify(folder: Path, corpus: Corpus, request: Request, watcher: Watcher | No
     with another digest.
     """
     watcher = watcher or Watcher()
-    facts, table = run.read_run_file(folder), results.read(folder)
+    facts, table = runfile.read_run_file(folder), results.read(folder)
     if facts["corpus"]["digest"] != corpus.digest:
-        raise run.RunError(
+        raise runfile.RunError(
             f"{folder} is over another corpus: its digest is {facts['corpus']['digest'][:12]}…, that of "
             f"{corpus.root} is {corpus.digest[:12]}…"
         )
@@ -147,14 +147,14 @@ def _records(folder: Path, table: pl.DataFrame, verdict: Verdict) -> list[Differ
 def _identities(table: pl.DataFrame, corpus: Corpus) -> list[Difference]:
     """What the report says of each trace against the manifest: a changed role or split changes ranks too."""
     known = {trace.name: trace for trace in corpus.traces}
-    columns = (*run.OF_TRACE, "raw_bits", "trace_sha256")
+    columns = (*results.OF_TRACE, "raw_bits", "trace_sha256")
     found = []
     for row in table.select("trace", *columns).unique().sort("trace", *columns).iter_rows(named=True):
         trace = known.get(row["trace"])
         if trace is None:
             found.append(Difference(row["trace"], WHOLE, "trace", "measured", "not in the corpus"))
             continue
-        is_now = {name: getattr(trace, name) for name in run.OF_TRACE}
+        is_now = {name: getattr(trace, name) for name in results.OF_TRACE}
         is_now |= {"raw_bits": 8 * trace.raw_bytes, "trace_sha256": trace.sha256}
         found += [
             Difference(row["trace"], WHOLE, name, str(row[name]), str(is_now[name]))
@@ -239,7 +239,7 @@ class _Checker:
             else:
                 self.verdict.checked += 1
                 found |= {"state_bytes": subject.state_bytes} if subject.learns else {}
-                self.verdict.differences += differences(cell, run.charged(trace, found, paying))
+                self.verdict.differences += differences(cell, records.charged(trace, found, paying))
             self.watcher.step(run.done("verify", (trace, subject), why, seconds, found or {}))
         self.watcher.end(f"{len(cells)} cells")
 

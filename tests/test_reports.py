@@ -5,7 +5,7 @@ import shutil
 import pytest
 from support import REPOSITORY
 
-from suite import leaderboard, literature, publish, render, results, run, verify
+from suite import leaderboard, literature, publish, render, results, runfile, verify
 from tracegen.corpus import Corpus
 
 FOLDER = REPOSITORY / "reports"
@@ -17,7 +17,7 @@ SLOW_CPU_S = 0.25
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
 def test_a_published_report_loads_and_gives_its_board(report):
-    assert run.read_run_file(report)["corpus"]["digest"]
+    assert runfile.read_run_file(report)["corpus"]["digest"]
     board = leaderboard.build(results.read(report))
     assert render.leaderboard_csv(board).encode() == (report / "leaderboard.csv").read_bytes()
 

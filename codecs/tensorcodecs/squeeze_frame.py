@@ -10,7 +10,6 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Array, Bytes, NumberFormat
 from tensorcodecs.base import DecodeError
 from tensorcodecs.frame import pack_header, unpack_header
-from tensorcodecs.kernels.squeeze_bins import BINS_MAX, DEPTH_MAX
 from tensorcodecs.kernels.squeeze_contexts import PLAN_SIZE, SCORES
 from tensorcodecs.kernels.squeeze_decode import decode_block
 from tensorcodecs.kernels.squeeze_encode import (
@@ -33,6 +32,7 @@ from tensorcodecs.kernels.squeeze_keys import (
     to_keys,
 )
 from tensorcodecs.kernels.squeeze_rows import find_repeats, row_modes
+from tensorcodecs.kernels.squeeze_tables import BINS_MAX, DEPTH_MAX
 from tensorcodecs.squeeze_slices import Slices, find_slices
 
 BLOCK_WORDS = 1 << 17

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from suite import leaderboard, results, run
+from suite import leaderboard, results, runfile
 from suite.leaderboard import Board, Row
 
 DIGEST_CHUNK_BYTES = 1 << 20
@@ -44,7 +44,7 @@ class Report:
 
 def load(folder: Path) -> Report:
     """Read a run's folder; raises RunError, FileNotFoundError or ValueError where it holds no sound run."""
-    facts, table = run.read_run_file(folder), results.read(folder)
+    facts, table = runfile.read_run_file(folder), results.read(folder)
     return Report(
         facts=facts,
         table=table,

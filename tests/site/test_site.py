@@ -9,7 +9,7 @@ import shutil
 import pytest
 from site_runs import HOSTILE, PUBLISHED, SIZES, small_cells, write_run
 
-from suite import leaderboard, questions, results, run, site, tracks
+from suite import leaderboard, questions, results, runfile, site, tracks
 from suite.site import charts, payload, report, sections, writing
 
 MAX_PAGE_BYTES = 4 << 20
@@ -127,7 +127,7 @@ def test_a_published_report_stays_small(current):
 
 def test_tracks_and_questions_are_those_of_the_documents(current):
     text = html.unescape((current / site.PAGE_FILE).read_text(encoding="utf-8"))
-    table, facts = results.read(current), run.read_run_file(current)
+    table, facts = results.read(current), runfile.read_run_file(current)
     answers = [questions.answer(question, table, facts) for question in questions.QUESTIONS]
     assert len(answers) == 8
     assert all(f"{found.question.key}. {found.question.text}" in text for found in answers)
@@ -163,7 +163,7 @@ def test_a_run_of_one_codec_and_trace_has_a_page(tmp_path):
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises((run.RunError, FileNotFoundError), match="nowhere"):
+    with pytest.raises((runfile.RunError, FileNotFoundError), match="nowhere"):
         site.write_site(tmp_path / "nowhere")
 
 

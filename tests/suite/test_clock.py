@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from suite import clock, conditions, tables
+from suite import clock, conditions, machine, tables
 
 
 class Ticks:
@@ -87,7 +87,7 @@ def test_what_others_used_is_what_neither_we_nor_nobody_used():
     after = conditions.Usage(busy=150, stolen=4, total=1100, own=80)
     facts = conditions.shares(before, after)
     assert facts == {"steal_share": 0.03, "others_share": 0.2}
-    assert conditions.noise(facts | {"core": 1}) == [
+    assert machine.noise(facts | {"core": 1}) == [
         "the host took 3% of the cores' time away",
         "other programs used 20% of the cores' time",
     ]
@@ -95,9 +95,9 @@ def test_what_others_used_is_what_neither_we_nor_nobody_used():
 
 
 def test_a_drifting_clock_is_noise_and_a_steady_one_is_not():
-    assert conditions.noise({"core": 1, "probe_s": [1.0, 1.01]}) == []
-    assert "+20%" in conditions.noise({"core": 1, "probe_s": [1.0, 1.2]})[0]
-    assert conditions.noise({}) == [], "nothing is known of older runs"
+    assert machine.noise({"core": 1, "probe_s": [1.0, 1.01]}) == []
+    assert "+20%" in machine.noise({"core": 1, "probe_s": [1.0, 1.2]})[0]
+    assert machine.noise({}) == [], "nothing is known of older runs"
 
 
 def document(phases):

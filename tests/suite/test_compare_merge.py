@@ -8,7 +8,8 @@ from support import TRACES, cell
 
 from suite import compare, documents, merge, render, results
 from suite.plan import NOT_INSTALLED
-from suite.run import Run, RunError, Settings
+from suite.run import Run, Settings
+from suite.runfile import RunError
 from tracegen.corpus import Corpus
 
 HERE = {"cpu": "here", "usable_cores": 2, "system": "Linux", "python": "3.11"}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from suite import hardware, tables
+from suite import hardware, hardware_facts, tables
 
 ROWS = [
     {"codec": "hw/bdi:line_bytes=64", "rank": 1, "effective_ratio_32": 1.5, "effective_ratio_64": 1.2},
@@ -16,7 +16,7 @@ ROWS = [
 
 @pytest.fixture
 def sections():
-    facts = hardware.hardware_facts([row["codec"] for row in ROWS])
+    facts = hardware_facts.hardware_facts([row["codec"] for row in ROWS])
     return {section.title: section for section in hardware.sections(ROWS, facts)}
 
 
@@ -33,7 +33,7 @@ def test_every_cost_says_its_origin_and_stands_for_64_byte_lines(sections):
 
 
 def test_energy_and_bandwidth_go_by_the_memorys_own_granule(sections):
-    facts = hardware.hardware_facts([ROWS[0]["codec"]])
+    facts = hardware_facts.hardware_facts([ROWS[0]["codec"]])
     figures = {name: f["value"] for name, f in facts["hardware"][ROWS[0]["codec"]].items()}
     circuit_pj = (figures["compress_pj_per_byte"] + figures["decompress_pj_per_byte"]) / 2
     [energy], [speed] = sections["Energy on each memory"].rows, sections["Bandwidth of one channel"].rows
@@ -50,5 +50,5 @@ def test_results_without_areas_get_no_table():
 
 
 def test_a_scheme_has_one_main_row():
-    facts = hardware.hardware_facts([row["codec"] for row in ROWS])["hardware_models"]
+    facts = hardware_facts.hardware_facts([row["codec"] for row in ROWS])["hardware_models"]
     assert [tables.is_main(facts, row["codec"]) for row in ROWS] == [True, False, False]

@@ -4,7 +4,7 @@ import pytest
 from support import TRACES, cell
 
 from suite import publish, results, site
-from suite.run import RunError
+from suite.runfile import RunError
 
 README = f"head\n{publish.BEGIN}\n{publish.END}\n"
 README += "![b](reports/c-1/x.svg) [reports/c-1](reports/c-1/y.md) runs/c-1f\n"

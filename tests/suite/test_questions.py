@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from support import REPOSITORY, cell, trace_fields
 
-from suite import publish, questions, results, run, tables
+from suite import publish, questions, results, runfile, tables
 from suite.leaderboard import build
 
 REPORT = publish.published(REPOSITORY / "reports")[-1]
@@ -15,7 +15,7 @@ BY_KEY = {question.key: question for question in questions.QUESTIONS}
 
 @pytest.fixture(scope="module")
 def published():
-    return results.read(REPORT), run.read_run_file(REPORT)
+    return results.read(REPORT), runfile.read_run_file(REPORT)
 
 
 def test_there_are_eight_and_their_queries_are_printed_as_they_run(published):

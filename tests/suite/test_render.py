@@ -7,7 +7,7 @@ import pytest
 from support import TRACES, cell
 
 from suite import render, results
-from suite.run import RunError
+from suite.runfile import RunError
 
 
 @pytest.fixture

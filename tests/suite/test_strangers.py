@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from support import TRACES, cell, environment
 
-from suite import render, results, run, safetext, terminal
-from suite.run import RunError
+from suite import render, results, runfile, safetext, terminal
+from suite.runfile import RunError
 
 FACTS = {
     "corpus": {"name": "c", "version": "1", "digest": "0" * 64, "traces": 2},
@@ -107,14 +107,14 @@ def changed(**parts):
 def test_a_run_file_of_other_types_is_refused(tmp_path, facts):
     (tmp_path / "run.json").write_text(json.dumps(facts))
     with pytest.raises(RunError, match=r"run.json is damaged"):
-        run.read_run_file(tmp_path)
+        runfile.read_run_file(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, " " * ((16 << 20) + 1)])
 def test_a_run_file_without_bound_is_refused(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunError, match=r"run.json is damaged"):
-        run.read_run_file(tmp_path)
+        runfile.read_run_file(tmp_path)
 
 
 def rewrite(folder, change):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import REPOSITORY, cell, trace_fields
 
-from suite import bootstrap, publish, results, run, speeds, tracks
+from suite import bootstrap, publish, results, runfile, speeds, tracks
 from suite.latex import PACKAGES, latex
 
 REPORT = publish.published(REPOSITORY / "reports")[-1]
@@ -16,7 +16,7 @@ REPORT = publish.published(REPOSITORY / "reports")[-1]
 
 @pytest.fixture(scope="module")
 def published():
-    return results.read(REPORT), run.read_run_file(REPORT)
+    return results.read(REPORT), runfile.read_run_file(REPORT)
 
 
 @pytest.fixture(scope="module")

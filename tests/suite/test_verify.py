@@ -9,7 +9,8 @@ from support import sample_traces, write_corpus
 
 from suite import card, documents, render, results, verify
 from suite.plan import choose_subjects
-from suite.run import Run, RunError, Settings
+from suite.run import Run, Settings
+from suite.runfile import RunError
 from tracegen.corpus import Corpus
 
 CODECS = "zlib:level=6,lz4,zstd-dict:level=3:dict_bytes=4096"

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.memory import as_int
-from tensorcodecs.kernels.squeeze_bins import BINS_MAX
-from tensorcodecs.kernels.squeeze_tables import GROUPS_MAX
+from tensorcodecs.kernels.squeeze_tables import BINS_MAX, GROUPS_MAX
 
 RANK_SHIFT = 4
 SCORES = 128

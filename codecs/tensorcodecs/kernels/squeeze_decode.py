@@ -8,7 +8,7 @@ from tensorcodecs.arrays import Bytes
 from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bits import Cursor, read_bits, read_number
 from tensorcodecs.kernels.memory import LIKE_U64, as_int, load
-from tensorcodecs.kernels.squeeze_bins import BINS_MAX, Keys, bin_starts
+from tensorcodecs.kernels.squeeze_bins import Keys, bin_starts
 from tensorcodecs.kernels.squeeze_contexts import (
     COLUMNS,
     COUNT,
@@ -44,6 +44,7 @@ from tensorcodecs.kernels.squeeze_streams import (
     decoding_table,
 )
 from tensorcodecs.kernels.squeeze_tables import (
+    BINS_MAX,
     EACH,
     TOTAL,
     ZEROS_MAX,

@@ -10,7 +10,6 @@ from tensorcodecs.kernels import kernel
 from tensorcodecs.kernels.bits import Cursor, write_bits, write_number
 from tensorcodecs.kernels.memory import as_int, store
 from tensorcodecs.kernels.squeeze_bins import (
-    BINS_MAX,
     Keys,
     bin_starts,
     find_bins,
@@ -39,6 +38,7 @@ from tensorcodecs.kernels.squeeze_streams import (
     find_contexts,
 )
 from tensorcodecs.kernels.squeeze_tables import (
+    BINS_MAX,
     EACH,
     TOTAL,
     ZEROS_MAX,
