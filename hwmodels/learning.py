@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from hwmodels.base import Array, HardwareModel
 from hwmodels.layouts import STORED, laid_out
 from hwmodels.sizes import LineSizes
-from tensorcodecs.learned_tables import PROFILED, LearnedLines
+from tensorcodecs.lines.learned import PROFILED, LearnedLines
 
 
 class LearnedModel(HardwareModel):

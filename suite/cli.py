@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from suite import cli_reports, progress
-from suite.cli_common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
+from suite.commands import checks, progress
+from suite.commands.common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
 
 TOP_ROWS = 15
 
@@ -120,13 +120,14 @@ def run(
 
     Interrupted runs go on where they stopped: the same command measures only what is missing.
     """
-    from suite import memory, terminal
-    from suite.documents import write_documents
     from suite.machine import usable_cores
+    from suite.measuring import memory
+    from suite.measuring.run import Run, Settings, set_aside
+    from suite.measuring.watching import JsonWatcher
     from suite.plan import choose_subjects, choose_traces
-    from suite.render import write_report
-    from suite.run import Run, Settings, set_aside
-    from suite.watching import JsonWatcher
+    from suite.reporting import terminal
+    from suite.reporting.documents import write_documents
+    from suite.reporting.render import write_report
     from tracegen.corpus import Corpus
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -134,7 +135,7 @@ def run(
         opened = Corpus.open(corpus)
         out = out or Path("runs") / f"{opened.name}-{opened.digest[:8]}"
         if cluster:
-            from suite.cluster import check
+            from suite.measuring.cluster import check
 
             check(cluster)
         jobs = jobs or usable_cores()
@@ -172,8 +173,8 @@ def run(
 )
 def doctor(out: Path) -> None:
     """Show what is installed and what machine this is, and say what will make times unreliable."""
-    from suite import doctor as examination
-    from suite import terminal
+    from suite.commands import doctor as examination
+    from suite.reporting import terminal
 
     with one_line_errors():
         finding = examination.examine(out)
@@ -187,9 +188,10 @@ def doctor(out: Path) -> None:
 @page_option
 def report(folder: Path, page: bool) -> None:
     """Render a run's tables, page and charts again, from its records alone."""
-    from suite import results, terminal
-    from suite.documents import write_documents
-    from suite.render import write_report
+    from suite import results
+    from suite.reporting import terminal
+    from suite.reporting.documents import write_documents
+    from suite.reporting.render import write_report
 
     with one_line_errors():
         results.probe(folder)
@@ -201,7 +203,7 @@ def report(folder: Path, page: bool) -> None:
 
 
 def _write_page(folder: Path) -> None:
-    from suite.site import write_site
+    from suite.reporting.site import write_site
 
     click.echo(f"Page: {write_site(folder)}")
 
@@ -212,15 +214,15 @@ def _write_page(folder: Path) -> None:
 @click.option("--readme", type=click.Path(path_type=Path), default="README.md", show_default=True)
 def publish(folder: Path, reports: Path, readme: Path) -> None:
     """Copy a run's report to the published ones and show its head in the README."""
-    from suite import publish as publishing
     from suite import results
+    from suite.reporting import publish as publishing
 
     with one_line_errors():
         results.probe(folder)
         click.echo(f"published as {publishing.publish(folder, reports, readme)}")
 
 
-for command in (cli_reports.verify, cli_reports.compare, cli_reports.merge):
+for command in (checks.verify, checks.compare, checks.merge):
     main.add_command(command)
 
 
@@ -232,7 +234,8 @@ def list_() -> None:
 @list_.command()
 def codecs() -> None:
     """Software codecs by family, with settings and source. Any numcodecs codec works too, by its name."""
-    from suite import listing, terminal
+    from suite.commands import listing
+    from suite.reporting import terminal
 
     for family, rows in listing.codecs():
         terminal.show_table(f"Software codecs: {family}", listing.HEADER, rows)
@@ -244,7 +247,8 @@ def codecs() -> None:
 @click.argument("spec", required=False)
 def hwmodels(spec: str | None) -> None:
     """Hardware models and the figures of the board's rows; with a SPEC, where each of its figures is from."""
-    from suite import listing, terminal
+    from suite.commands import listing
+    from suite.reporting import terminal
 
     if spec:
         with one_line_errors():
@@ -261,8 +265,8 @@ def hwmodels(spec: str | None) -> None:
 @click.option("--select", metavar="KEY=VALUE[,KEY=VALUE]", help="As in 'suite run'.")
 def traces(corpus: Path, select: str | None) -> None:
     """Traces of a corpus."""
-    from suite import terminal
     from suite.plan import choose_traces
+    from suite.reporting import terminal
     from tracegen.corpus import Corpus
 
     with one_line_errors():

@@ -10,7 +10,7 @@ from typing import Any
 
 import hwmodels
 from tensorcodecs import anycodec, arrays, registry
-from tensorcodecs.pipeline import Pipeline
+from tensorcodecs.nested.pipeline import Pipeline
 from tracegen.corpus import TraceInfo
 
 BASELINE = "raw"

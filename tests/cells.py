@@ -3,7 +3,7 @@
 import os
 import time
 
-from suite import isolation
+from suite.measuring import in_worker
 
 
 def pid_after(what):
@@ -11,11 +11,11 @@ def pid_after(what):
     if what == "dies":
         os.abort()
     if what == "exits":
-        os._exit(isolation.REPLACE_EXIT_CODE)
+        os._exit(in_worker.REPLACE_EXIT_CODE)
     if what == "hangs":
         time.sleep(3600)
     if what == "spoils":
-        isolation.spoil("test")
+        in_worker.spoil("test")
     if what == "raises":
         raise RuntimeError("no such luck\nsecond line")
     if what == "quits":

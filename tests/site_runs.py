@@ -4,7 +4,8 @@ import json
 
 from support import REPOSITORY, TRACES, cell, trace_fields
 
-from suite import publish, results
+from suite import results
+from suite.reporting import publish
 
 HOSTILE = "</script><script>alert(1)</script>&\"'<!--"
 LEVELS = (0.0, 0.5, 0.9)

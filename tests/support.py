@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from tracegen.corpus import Corpus
-from tracegen.writing import CorpusWriter
+from tracegen.corpus.writing import CorpusWriter
 
 REPOSITORY = Path(__file__).parents[1]
 PLUGINS = Path(__file__).parent / "suite" / "plugins"

@@ -5,7 +5,9 @@ import shutil
 import pytest
 from support import REPOSITORY
 
-from suite import leaderboard, literature, publish, render, results, runfile, verify
+from suite import results, runfile
+from suite.checking import verify
+from suite.reporting import leaderboard, literature, publish, render
 from tracegen.corpus import Corpus
 
 FOLDER = REPOSITORY / "reports"

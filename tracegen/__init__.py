@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracegen.hooking import capture
+    from tracegen.capturing.hooks import capture
 
 __all__ = ["capture"]
 
@@ -13,6 +13,6 @@ __all__ = ["capture"]
 def __getattr__(name: str) -> object:
     if name != "capture":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tracegen.hooking import capture  # needs torch, which reading a corpus does not
+    from tracegen.capturing.hooks import capture  # needs torch, which reading a corpus does not
 
     return capture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from tracegen.capturing.hubs import locate
+from tracegen.capturing.weightfiles import capture_weights
 from tracegen.corpus import Corpus
-from tracegen.hubs import locate
-from tracegen.recording import DEFAULT_MAX_BYTES, Facts, Recorder
-from tracegen.reporting import need, progress_bar, say_done
-from tracegen.weightfiles import capture_weights
+from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder
+from tracegen.progress import need, progress_bar, say_done
 
 
 @click.command()
@@ -90,8 +90,8 @@ def capture(
             )
         elif weights is None and model is not None and data is not None:
             need("capturing a model", "torch")
-            from tracegen.hooking import CAPTURED_ROLES, Selection  # needs torch
-            from tracegen.usercode import UserCode, capture_run
+            from tracegen.capturing.hooks import CAPTURED_ROLES, Selection  # needs torch
+            from tracegen.capturing.usercode import UserCode, capture_run
 
             default = CAPTURED_ROLES if loss else CAPTURED_ROLES[:2]
             chosen = tuple(roles.split(",")) if roles else default

@@ -13,10 +13,10 @@ import click
 from rich.console import Console
 
 from tracegen.capture_command import capture
+from tracegen.capturing.importing import import_arrays
 from tracegen.corpus import MANIFEST, Corpus, CorpusError
-from tracegen.importing import import_arrays
 from tracegen.plotting import check_plot, save_plot
-from tracegen.reporting import need, progress_bar, say_done
+from tracegen.progress import need, progress_bar, say_done
 from tracegen.showing import Filters, as_json, find, look_at, select, show_lines, trace_table
 
 DEFAULT_CORPUS = Path("traces")
@@ -117,7 +117,7 @@ def build(
     Interrupted, it keeps the models that are finished: the same command goes on after them.
     """
     need("building", "torch", "sklearn", "PIL")
-    from tracegen.build import build as build_corpus  # needs torch
+    from tracegen.zoo.build import build as build_corpus  # needs torch
 
     # The tiny tier trains its own in seconds: longer trained tensors would make its card untrue.
     if not checkpoints and tier != "tiny" and (DEFAULT_CORPUS / MANIFEST).is_file():

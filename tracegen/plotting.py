@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tracegen.corpus import CorpusError
-from tracegen.describing import RUN_LENGTHS
+from tracegen.corpus.describing import RUN_LENGTHS
 from tracegen.showing import Shown, length_name
 
 SUFFIXES = (".svg", ".png", ".html")

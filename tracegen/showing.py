@@ -14,7 +14,7 @@ from rich.table import Table
 
 from tensorcodecs.arrays import did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import PHASES, ROLES, SPLITS, Corpus, CorpusError, ModelInfo, TraceInfo
-from tracegen.describing import RUN_LENGTHS, Description, Range, Runs, describe, is_packed
+from tracegen.corpus.describing import RUN_LENGTHS, Description, Range, Runs, describe, is_packed
 
 COLUMNS = 100
 """How wide `show` may print."""

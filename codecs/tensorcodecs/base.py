@@ -53,8 +53,6 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     """True for a stage that rearranges and leaves the saving to the stages after it."""
     keeps_words: ClassVar[bool] = False
     """True for a filter whose frame is words as wide as the array's, which a pipeline's next stage sees."""
-    family: ClassVar[str] = "other"
-    """The heading that lists show it under: "general-purpose", "entropy coders", "filters", ..."""
 
     def encode(self, buf: ArrayOrBuffer) -> Frame:
         """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tensorcodecs import anycodec, registry
-from tensorcodecs.kernels.bitshuffle import bitshuffle, bitunshuffle
+from tensorcodecs.filters.kernels.bitshuffle import bitshuffle, bitunshuffle
 
 N_BYTES = 4 << 20
 BLOSC_BLOCK_BYTES = 256 << 10

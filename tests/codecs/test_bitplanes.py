@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tensorcodecs import registry
-from tensorcodecs.kernels import ebpc
+from tensorcodecs.lines.kernels import ebpc
 
 FOLDER = "tests/golden/oracles"
 INPUTS = ["counter_int64", "relu_fp16", "relu_fp32", "relu_int8", "smooth_int32", "weights_fp16"]

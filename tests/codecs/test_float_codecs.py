@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tensorcodecs import bases
 from tensorcodecs.base import DecodeError
+from tensorcodecs.nested import provided
 from tensorcodecs.registry import get_codec
 
 WORDS = ["u1", "u2", "u4", "u8"]
@@ -184,9 +184,9 @@ def test_fvc_costs_codes_table_and_escapes():
 @pytest.fixture
 def base():
     before = np.random.default_rng(5).normal(0, 0.02, 3000).astype(np.float32)
-    bases.provide("w@1", before)
+    provided.provide("w@1", before)
     yield before
-    bases.forget("w@1")
+    provided.forget("w@1")
 
 
 @pytest.mark.parametrize("mode", ["xor", "difference"])
@@ -206,10 +206,10 @@ def test_a_checkpoint_costs_what_changed(base, mode):
 def test_a_missing_or_different_base_is_refused(base):
     codec = get_codec('delta-base:base="w@1"')
     frame = codec.encode(base)
-    bases.provide("w@1", base + 1)
+    provided.provide("w@1", base + 1)
     with pytest.raises(DecodeError, match="is not the array that the frame was made with"):
         codec.decode(frame)
-    bases.forget("w@1")
+    provided.forget("w@1")
     with pytest.raises(DecodeError, match="no base 'w@1'"):
         codec.decode(frame)
     with pytest.raises(KeyError, match="no base 'w@1'"):
@@ -220,7 +220,7 @@ def test_a_missing_or_different_base_is_refused(base):
 @pytest.mark.parametrize("dtype", WORDS)
 def test_damaged_differences_are_survived(mode, dtype):
     words = np.arange(200).astype(dtype)
-    bases.provide("b", words[::-1])
+    provided.provide("b", words[::-1])
     codec = get_codec(f"delta-base:mode={mode}:base=b")
     frame = codec.encode(words)
     assert codec.decode(frame).tobytes() == words.tobytes()
@@ -228,4 +228,4 @@ def test_damaged_differences_are_survived(mode, dtype):
         for damaged in (frame[:at], frame[:at] + bytes([frame[at] ^ 16]) + frame[at + 1 :]):
             with contextlib.suppress(DecodeError):
                 assert codec.decode(damaged).nbytes <= 1 << 20
-    bases.forget("b")
+    provided.forget("b")

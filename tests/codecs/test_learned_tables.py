@@ -9,7 +9,7 @@ import hwmodels
 from suite.plan import make_subject
 from tensorcodecs import registry
 from tensorcodecs.base import DecodeError
-from tensorcodecs.value_tables import code_lengths, learn_values, read_table
+from tensorcodecs.lines._value_tables import code_lengths, learn_values, read_table
 
 NAMES = ["apack-like", "lane-like", "hycomp", "history-huffman-like"]
 LINE_BYTES = 64

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorcodecs import registry
-from tensorcodecs.canonical import code_infos, limited_lengths
-from tensorcodecs.sc2_tables import VALUES_MAX
+from tensorcodecs.lines._canonical import code_infos, limited_lengths
+from tensorcodecs.lines._sc2_tables import VALUES_MAX
 
 SPECS = ["sc2:table=own", "bytehuff:table=own"]
 

@@ -11,7 +11,7 @@ import pytest
 from tensorcodecs import anycodec, registry
 from tensorcodecs.anycodec import codec_spec, codec_version
 from tensorcodecs.base import DecodeError, TensorCodec
-from tensorcodecs.pipeline import Pipeline
+from tensorcodecs.nested.pipeline import Pipeline
 from tensorcodecs.registry import NotInstalledError, UnknownCodecError, get_codec
 
 

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from suite.reference import zero_aware_order0
+from suite.measuring.reference import zero_aware_order0
 from tensorcodecs import registry
 from tensorcodecs.base import DecodeError
 from tensorcodecs.frame import pack_header

@@ -17,8 +17,8 @@ import fuzzing
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from suite.execute import Limits, run_cells, worker_pool
 from suite.machine import usable_cores
+from suite.measuring.workers import Limits, run_cells, worker_pool
 from tensorcodecs import registry
 
 TIMEOUT_S = 60.0

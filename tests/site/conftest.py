@@ -3,7 +3,7 @@ import shutil
 import pytest
 from site_runs import FIGURES, PUBLISHED, small_cells, write_run
 
-from suite import site
+from suite.reporting import site
 
 
 @pytest.fixture(scope="session")

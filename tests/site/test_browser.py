@@ -6,7 +6,8 @@ import shutil
 import pytest
 from site_runs import HOSTILE
 
-from suite import leaderboard, results, site
+from suite import results
+from suite.reporting import leaderboard, site
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="needs the extra 'browser': pip install 'squeezemark[browser]'"

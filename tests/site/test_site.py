@@ -9,8 +9,9 @@ import shutil
 import pytest
 from site_runs import HOSTILE, PUBLISHED, SIZES, small_cells, write_run
 
-from suite import leaderboard, questions, results, runfile, site, tracks
-from suite.site import charts, payload, report, sections, writing
+from suite import results, runfile
+from suite.reporting import leaderboard, questions, site, tracks
+from suite.reporting.site import charts, payload, report, sections, writing
 
 MAX_PAGE_BYTES = 4 << 20
 MAX_CHARTS_BYTES = 2 << 20

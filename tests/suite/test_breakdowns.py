@@ -1,7 +1,8 @@
 import pytest
 from support import cell, trace_fields
 
-from suite import leaderboard, results, tables
+from suite import results
+from suite.reporting import leaderboard, tables
 
 CORE = ("float32", "float16", "bfloat16", "int8")
 FACTS = {"corpus": {"name": "c", "version": "2", "digest": "0" * 64, "traces": 99}}

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from suite import clock, conditions, machine, tables
+from suite import machine
+from suite.measuring import clock, conditions
+from suite.reporting import tables
 
 
 class Ticks:

@@ -14,8 +14,9 @@ import pytest
 from polars.testing import assert_frame_equal
 from support import command, environment, write_corpus
 
-from suite import cluster, machine, results
-from suite.cluster import ClusterError, Demand
+from suite import machine, results
+from suite.measuring import cluster
+from suite.measuring.cluster import ClusterError, Demand
 from suite.plan import make_subject
 from tracegen.corpus import Corpus
 

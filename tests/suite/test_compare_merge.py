@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 from support import TRACES, cell
 
-from suite import compare, documents, merge, render, results
+from suite import results
+from suite.checking import compare, merge
+from suite.measuring.run import Run, Settings
 from suite.plan import NOT_INSTALLED
-from suite.run import Run, Settings
+from suite.reporting import documents, render
 from suite.runfile import RunError
 from tracegen.corpus import Corpus
 

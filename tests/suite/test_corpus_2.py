@@ -10,7 +10,7 @@ import pytest
 
 from suite import results
 from tracegen.corpus import Corpus
-from tracegen.writing import CorpusWriter
+from tracegen.corpus.writing import CorpusWriter
 
 pytestmark = pytest.mark.timeout(600)
 CORE = (np.float32, np.float16, ml_dtypes.bfloat16, np.int8)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from support import sample_traces, write_corpus
 
-from suite import fitting, plan, results
+from suite import plan, results
 from suite.journal import JOURNAL_FILE
+from suite.measuring import fitting
 from tensorcodecs import registry
 from tensorcodecs.base import DecodeError
 from tracegen.corpus import Corpus

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from suite import hardware, hardware_facts, tables
+from suite.measuring import hardware_facts
+from suite.reporting import hardware, tables
 
 ROWS = [
     {"codec": "hw/bdi:line_bytes=64", "rank": 1, "effective_ratio_32": 1.5, "effective_ratio_64": 1.2},

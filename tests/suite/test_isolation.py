@@ -7,7 +7,8 @@ import pytest
 from cells import pid_after, take
 from support import command, environment
 
-from suite import execute, memory, results
+from suite import results
+from suite.measuring import memory, workers
 
 pytestmark = pytest.mark.timeout(240)
 GIB = 1 << 30
@@ -16,9 +17,9 @@ GIB = 1 << 30
 def run_all(function, arguments, jobs=1, timeout_s=60.0, memory_bytes=None):
     """Outcomes by the cell's number."""
     cells = [(number, argument) for number, argument in enumerate(arguments)]
-    limits = execute.Limits(timeout_s, memory_bytes)
-    with execute.worker_pool(jobs) as pool:
-        return {cell: rest for cell, *rest in execute.run_cells(pool, jobs, function, cells, limits)}
+    limits = workers.Limits(timeout_s, memory_bytes)
+    with workers.worker_pool(jobs) as pool:
+        return {cell: rest for cell, *rest in workers.run_cells(pool, jobs, function, cells, limits)}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ import math
 import pytest
 from support import TRACES, cell, trace_fields
 
-from suite import leaderboard, results
+from suite import results
+from suite.reporting import leaderboard
 
 
 def board(*cells):

@@ -3,7 +3,8 @@ import json
 import pytest
 from support import TRACES, cell
 
-from suite import publish, results, site
+from suite import results
+from suite.reporting import publish, site
 from suite.runfile import RunError
 
 README = f"head\n{publish.BEGIN}\n{publish.END}\n"

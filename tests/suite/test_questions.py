@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from support import REPOSITORY, cell, trace_fields
 
-from suite import publish, questions, results, runfile, tables
-from suite.leaderboard import build
+from suite import results, runfile
+from suite.reporting import publish, questions, tables
+from suite.reporting.leaderboard import build
 
 REPORT = publish.published(REPOSITORY / "reports")[-1]
 BY_KEY = {question.key: question for question in questions.QUESTIONS}

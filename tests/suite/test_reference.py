@@ -5,7 +5,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from suite.reference import zero_aware_order0
+from suite.measuring.reference import zero_aware_order0
 
 
 def entropy_bits(symbols):

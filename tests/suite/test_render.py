@@ -6,7 +6,8 @@ import re
 import pytest
 from support import TRACES, cell
 
-from suite import render, results
+from suite import results
+from suite.reporting import render
 from suite.runfile import RunError
 
 

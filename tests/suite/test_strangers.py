@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 from support import TRACES, cell, environment
 
-from suite import render, results, runfile, safetext, terminal
+from suite import results, runfile, safetext
+from suite.reporting import render, terminal
 from suite.runfile import RunError
 
 FACTS = {
@@ -157,7 +158,7 @@ def test_a_report_imports_nothing_that_a_folder_names(tmp_path):
     script = f"""
 import sys
 from pathlib import Path
-from suite import render
+from suite.reporting import render
 render.write_report(Path({str(tmp_path)!r}))
 raise SystemExit(bool({{"evil", "faulty_codecs"}} & set(sys.modules)))
 """

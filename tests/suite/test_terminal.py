@@ -2,7 +2,8 @@ import pytest
 from rich.console import Console
 from support import cell, trace_fields
 
-from suite import leaderboard, results, terminal
+from suite import results
+from suite.reporting import leaderboard, terminal
 from tracegen.corpus import ROLES
 
 CODECS = ("shuffle|zstd:level=3", "hw/bdi:line_bytes=64")

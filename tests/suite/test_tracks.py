@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from support import REPOSITORY, cell, trace_fields
 
-from suite import bootstrap, publish, results, runfile, speeds, tracks
-from suite.latex import PACKAGES, latex
+from suite import results, runfile
+from suite.reporting import bootstrap, publish, speeds, tracks
+from suite.reporting.latex import PACKAGES, latex
 
 REPORT = publish.published(REPOSITORY / "reports")[-1]
 

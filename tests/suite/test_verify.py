@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 from support import sample_traces, write_corpus
 
-from suite import card, documents, render, results, verify
+from suite import results
+from suite.checking import verify
+from suite.measuring.run import Run, Settings
 from suite.plan import choose_subjects
-from suite.run import Run, Settings
+from suite.reporting import documents, render, reproduction
 from suite.runfile import RunError
 from tracegen.corpus import Corpus
 
@@ -59,7 +61,7 @@ def test_a_report_is_measured_again_with_what_its_codecs_learned(school, report)
 
 def test_one_altered_cell_is_found_and_named(school, report):
     trace = alter(report, "coded_bits", pl.col("coded_bits") - 8)
-    card.write(report, results.read(report), json.loads((report / "run.json").read_text()))
+    reproduction.write(report, results.read(report), json.loads((report / "run.json").read_text()))
     render.write_report(report)  # a forger renews the digest and the tables too
     found = verify.verify(report, school, verify.Request()).differences
     assert [(d.trace, d.codec, d.what) for d in found] == [(trace, "zlib:level=6", "coded_bits")]
@@ -83,7 +85,7 @@ def test_other_versions_and_absent_codecs_are_named_and_do_not_differ(school, re
     other = pl.when(pl.col("codec") == "zlib:level=6").then(pl.lit("0.1")).otherwise(pl.col("codec_version"))
     absent = pl.col("codec").replace({"lz4:acceleration=1": "nosuchcodec"})
     results.write(table.with_columns(other.alias("codec_version"), absent), report)
-    (report / card.CARD_FILE).unlink()
+    (report / reproduction.CARD_FILE).unlink()
     (report / "leaderboard.csv").unlink()
     verdict = verify.verify(report, school, verify.Request())
     assert verdict.differences == []
@@ -124,8 +126,8 @@ def test_the_digest_is_of_sizes_and_of_nothing_else(report):
     times = table.with_columns(encode_s=pl.lit([1.0]), codec_cpu_s=pl.lit(9.0)).sample(
         fraction=1.0, shuffle=True, seed=1
     )
-    assert card.sizes_digest(times) == card.read(report)["sizes_sha256"]
-    lines = card.sizes_text(table).splitlines()
+    assert reproduction.sizes_digest(times) == reproduction.read(report)["sizes_sha256"]
+    lines = reproduction.sizes_text(table).splitlines()
     assert len(lines) == len(table)
     assert lines == sorted(lines)
-    assert "journal" not in (report / card.CARD_TEXT_FILE).read_text()
+    assert "journal" not in (report / reproduction.CARD_TEXT_FILE).read_text()

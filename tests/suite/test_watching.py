@@ -4,7 +4,8 @@ import json
 
 import polars as pl
 
-from suite import doctor, results
+from suite import results
+from suite.commands import doctor
 
 
 def run(call, corpus, out, *options):

@@ -14,9 +14,9 @@ from pebble import ProcessExpired
 from pebble.pool.process import PoolManager
 from support import REPOSITORY, environment
 
-from suite import execute
+from suite.measuring import workers
 
-LIMITS = execute.Limits(20.0)
+LIMITS = workers.Limits(20.0)
 SCRIPT = REPOSITORY / "tests/torture/run.py"
 
 
@@ -51,11 +51,11 @@ def test_a_lost_and_a_doubled_record_are_seen(torture, tmp_path):
 
 
 def test_a_pool_outlives_processes_that_die_with_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(execute, "STALL_S", 5.0)  # it may die with the pipe's lock
-    with execute.worker_pool(1) as pool:
-        [(_, first, *_)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], LIMITS)
+    monkeypatch.setattr(workers, "STALL_S", 5.0)  # it may die with the pipe's lock
+    with workers.worker_pool(1) as pool:
+        [(_, first, *_)] = workers.run_cells(pool, 1, os.getpid, [("cell", ())], LIMITS)
         os.kill(first, signal.SIGKILL)
-        [(_, second, reason, _)] = execute.run_cells(pool, 1, os.getpid, [("cell", ())], LIMITS)
+        [(_, second, reason, _)] = workers.run_cells(pool, 1, os.getpid, [("cell", ())], LIMITS)
     assert reason is None
     assert second != first
 
@@ -64,7 +64,7 @@ def test_a_task_whose_process_died_before_it_was_heard_to_have_taken_it_ends(mon
     heard = PoolManager.process_next_message
     late = lambda manager, timeout: (time.sleep(1.0), heard(manager, timeout))  # noqa: E731
     monkeypatch.setattr(PoolManager, "process_next_message", late)
-    with execute.worker_pool(1) as pool:
+    with workers.worker_pool(1) as pool:
         error = pool.schedule(os._exit, args=(7,), timeout=5.0).exception(timeout=60.0)
     assert isinstance(error, ProcessExpired)
     assert error.exitcode == 7
@@ -79,24 +79,24 @@ class Foreign:
 
 def test_what_no_process_can_import_costs_its_batch_alone():
     cells = [("a", (Foreign(),)), ("b", ([1, 2],))]
-    with execute.worker_pool(1) as pool:
-        outcomes = {cell: why for cell, _, why, _ in execute.run_cells(pool, 1, len, cells, LIMITS)}
+    with workers.worker_pool(1) as pool:
+        outcomes = {cell: why for cell, _, why, _ in workers.run_cells(pool, 1, len, cells, LIMITS)}
     assert outcomes == {"a": "ModuleNotFoundError: No module named 'not_there'", "b": None}
 
 
 def test_a_task_that_is_never_heard_of_again_is_done_by_fresh_processes(monkeypatch):
-    monkeypatch.setattr(execute, "STALL_S", 5.0)
-    with execute.worker_pool(1) as pool:
+    monkeypatch.setattr(workers, "STALL_S", 5.0)
+    with workers.worker_pool(1) as pool:
         schedule = pool.schedule
         lost = iter([Future()])
         monkeypatch.setattr(pool, "schedule", lambda *a, **k: next(lost, None) or schedule(*a, **k))
-        outcomes = list(execute.run_cells(pool, 1, len, [("a", ("ab",))], execute.Limits(1.0)))
+        outcomes = list(workers.run_cells(pool, 1, len, [("a", ("ab",))], workers.Limits(1.0)))
     assert [outcome[:3] for outcome in outcomes] == [("a", 2, None)]
 
 
 def test_a_machine_where_no_process_answers_ends_the_run(monkeypatch):
-    monkeypatch.setattr(execute, "STALL_S", 0.1)
-    with execute.worker_pool(1) as pool:
+    monkeypatch.setattr(workers, "STALL_S", 0.1)
+    with workers.worker_pool(1) as pool:
         monkeypatch.setattr(pool, "schedule", lambda *_, **__: Future())
-        with pytest.raises(execute.WorkersLostError):
-            list(execute.run_cells(pool, 1, len, [("a", ("ab",))], execute.Limits(0.1)))
+        with pytest.raises(workers.WorkersLostError):
+            list(workers.run_cells(pool, 1, len, [("a", ("ab",))], workers.Limits(0.1)))

@@ -8,10 +8,10 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("PIL")
 
-from tracegen.build import TIERS, build
 from tracegen.corpus import ROLES, Corpus, CorpusError
-from tracegen.models import RECIPES
-from tracegen.variants import (
+from tracegen.zoo.build import TIERS, build
+from tracegen.zoo.models import RECIPES
+from tracegen.zoo.variants import (
     CORE_PRECISIONS,
     DENSE,
     FINE_TUNED_PRECISIONS,

@@ -16,10 +16,10 @@ from support import REPOSITORY, environment, traces_of
 torch = pytest.importorskip("torch")
 
 import tracegen  # noqa: E402 - only where torch is
+from tracegen.capturing.hooks import CAPTURED_ROLES, Selection, tapped  # noqa: E402
 from tracegen.corpus import Corpus, CorpusError  # noqa: E402
-from tracegen.hooking import CAPTURED_ROLES, Selection, tapped  # noqa: E402
-from tracegen.recording import Facts, Recorder, recording  # noqa: E402
-from tracegen.writing import _Sink  # noqa: E402
+from tracegen.corpus.recording import Facts, Recorder, recording  # noqa: E402
+from tracegen.corpus.writing import _Sink  # noqa: E402
 
 nn = torch.nn
 STATM = Path("/proc/self/statm")

@@ -12,11 +12,11 @@ from support import command, environment, traces_of
 
 torch = pytest.importorskip("torch")
 
+from tracegen.capturing.hooks import CAPTURED_ROLES, Selection  # noqa: E402
+from tracegen.capturing.usercode import UserCode, capture_run  # noqa: E402
+from tracegen.capturing.weightfiles import capture_weights, read_header  # noqa: E402
 from tracegen.corpus import CorpusError  # noqa: E402 - only where torch is
-from tracegen.hooking import CAPTURED_ROLES, Selection  # noqa: E402
-from tracegen.recording import Facts  # noqa: E402
-from tracegen.usercode import UserCode, capture_run  # noqa: E402
-from tracegen.weightfiles import capture_weights, read_header  # noqa: E402
+from tracegen.corpus.recording import Facts  # noqa: E402
 
 MODULE = """
 import time

@@ -6,11 +6,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from tracegen.capturing import MIN_VALUES, Scope, capture, cut, split_of, training_pass  # noqa: E402
-from tracegen.models import RECIPES  # noqa: E402
-from tracegen.precision import make_variant  # noqa: E402
-from tracegen.pruning import is_prunable  # noqa: E402
-from tracegen.training import (  # noqa: E402
+from tracegen.zoo.models import RECIPES  # noqa: E402
+from tracegen.zoo.precision import make_variant  # noqa: E402
+from tracegen.zoo.pruning import is_prunable  # noqa: E402
+from tracegen.zoo.tracing import MIN_VALUES, Scope, capture, cut, split_of, training_pass  # noqa: E402
+from tracegen.zoo.training import (  # noqa: E402
     batch_rng,
     load_tensors,
     masks_of,
@@ -19,7 +19,7 @@ from tracegen.training import (  # noqa: E402
     tensors_of,
     train,
 )
-from tracegen.variants import CORE_PRECISIONS, IN_TRAINING  # noqa: E402
+from tracegen.zoo.variants import CORE_PRECISIONS, IN_TRAINING  # noqa: E402
 
 RECIPE = RECIPES["lenet5"]
 ROLES = ("weights", "activations", "gradients", "errors")

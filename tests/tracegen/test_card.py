@@ -4,9 +4,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tracegen.card import Variant, make_card, parse_variant, write_card
 from tracegen.corpus import Corpus, variant_name
-from tracegen.writing import CorpusWriter
+from tracegen.corpus.datacard import Variant, make_card, parse_variant, write_card
+from tracegen.corpus.writing import CorpusWriter
 
 HOW = {"net": "by hand."}
 FACTS = {"title": "a net", "higher_is_better": True, "origin": "noise", "licence": "CC0"}

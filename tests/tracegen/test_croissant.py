@@ -2,7 +2,7 @@ import hashlib
 import json
 
 from tracegen.corpus import MANIFEST, Corpus
-from tracegen.croissant import (
+from tracegen.corpus.croissant import (
     CONFORMS_TO,
     CONTEXT,
     MODEL_FIELDS,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tracegen import datasets
+from tracegen.zoo import datasets
 
 
 def test_text_is_split_and_no_paragraph_comes_twice():
@@ -13,7 +13,7 @@ def test_text_is_split_and_no_paragraph_comes_twice():
 
 
 def test_text_has_its_licence_beside_it():
-    notice = (datasets.Path(datasets.__file__).parent / "data" / "NOTICE.md").read_text()
+    notice = (datasets.Path(datasets.__file__).parents[1] / "data" / "NOTICE.md").read_text()
     assert "Python Software" in notice
     assert "LICENSE-PSF.txt" in notice
 

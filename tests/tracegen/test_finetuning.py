@@ -6,12 +6,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from tracegen.divergence import divergence  # noqa: E402 - only where torch is
-from tracegen.finetuning import finetune_pruned, finetune_quantised  # noqa: E402
-from tracegen.models import RECIPES  # noqa: E402
-from tracegen.pruning import is_prunable  # noqa: E402
-from tracegen.training import reproducible, tensors_of  # noqa: E402
-from tracegen.variants import FINE_TUNED_PRECISIONS, GRADUAL, ITERATIVE, OTHER_METHODS  # noqa: E402
+from tracegen.zoo.divergence import divergence  # noqa: E402 - only where torch is
+from tracegen.zoo.finetuning import finetune_pruned, finetune_quantised  # noqa: E402
+from tracegen.zoo.models import RECIPES  # noqa: E402
+from tracegen.zoo.pruning import is_prunable  # noqa: E402
+from tracegen.zoo.training import reproducible, tensors_of  # noqa: E402
+from tracegen.zoo.variants import FINE_TUNED_PRECISIONS, GRADUAL, ITERATIVE, OTHER_METHODS  # noqa: E402
 
 RECIPE = RECIPES["lenet5"]
 SCHEDULE = dataclasses.replace(RECIPE.finetune, steps=24, batch_size=16)

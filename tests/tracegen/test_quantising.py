@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tracegen import packing, quantising
-from tracegen.quantising import FLOATS, INTEGERS, PRECISIONS, WEIGHT_ONLY, store_tensor, store_weights
+from tensorcodecs import packing, quantisers
+from tensorcodecs.quantisers import FLOATS, INTEGERS, PRECISIONS, WEIGHT_ONLY, store_tensor, store_weights
 
 WEIGHTS = hnp.arrays(
     np.float32,
@@ -133,7 +133,7 @@ def test_few_bits_unpack_to_the_values_and_packing_twice_changes_nothing(precisi
 def test_stochastic_rounding_goes_to_a_neighbour_and_never_moves_what_fits(precision, value, seed):
     dtype = FLOATS[precision]
     values = np.full(64, value, np.float32)
-    rounded = quantising.round_stochastically(values, dtype, np.random.default_rng(seed))
+    rounded = quantisers.round_stochastically(values, dtype, np.random.default_rng(seed))
     found = np.unique(rounded.astype(np.float32))
     assert len(found) <= 2
     assert found.min() <= value <= found.max() or len(found) == 1
@@ -142,7 +142,7 @@ def test_stochastic_rounding_goes_to_a_neighbour_and_never_moves_what_fits(preci
         np.testing.assert_array_equal(found, [nearest.astype(np.float32)])
     words = np.unique(rounded.view(f"u{dtype.itemsize}").astype(np.int64))
     assert words.max() - words.min() <= 1, "neighbouring words are neighbouring values of one sign"
-    again = quantising.round_stochastically(values, dtype, np.random.default_rng(seed))
+    again = quantisers.round_stochastically(values, dtype, np.random.default_rng(seed))
     assert again.tobytes() == rounded.tobytes()
 
 
@@ -189,7 +189,7 @@ def test_floats_round_to_the_nearest_even_word_subnormals_too(dtype):
     middle = (exact[:-1] / 2 + exact[1:] / 2).astype(np.float32)
     stored = middle.astype(dtype).view(words.dtype)
     np.testing.assert_array_equal(stored, np.where(words[:-1] % 2 == 0, words[:-1], words[1:]))
-    drawn = quantising.round_stochastically(exact, dtype, HighestDraws())
+    drawn = quantisers.round_stochastically(exact, dtype, HighestDraws())
     np.testing.assert_array_equal(drawn.view(words.dtype), words)
 
 
@@ -198,7 +198,7 @@ def test_floats_round_to_the_nearest_even_word_subnormals_too(dtype):
 def test_the_mean_is_right_between_subnormals(dtype, sign):
     least = np.array([1], f"u{dtype.itemsize}").view(dtype).astype(np.float64)[0]
     values = np.full(40_000, sign * 2.25 * least, np.float32)
-    found = quantising.round_stochastically(values, dtype, np.random.default_rng(3)).astype(np.float64)
+    found = quantisers.round_stochastically(values, dtype, np.random.default_rng(3)).astype(np.float64)
     assert set(np.unique(found / least)) == {2.0 * sign, 3.0 * sign}
     assert found.mean() / least == pytest.approx(2.25 * sign, abs=5 * 0.5 / 200)
 

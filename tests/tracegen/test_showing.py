@@ -7,9 +7,9 @@ import pytest
 
 from tracegen import plotting
 from tracegen.corpus import Corpus, CorpusError
-from tracegen.describing import RUN_LENGTHS, describe, entropy_bits, float_fields, run_lengths
+from tracegen.corpus.describing import RUN_LENGTHS, describe, entropy_bits, float_fields, run_lengths
+from tracegen.corpus.writing import CorpusWriter
 from tracegen.showing import COLUMNS, Filters, as_json, look_at, select, show_lines
-from tracegen.writing import CorpusWriter
 
 
 @pytest.fixture(scope="session")

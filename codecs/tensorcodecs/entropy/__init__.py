@@ -1,0 +1,1 @@
+"""Entropy coders: values by how often they come, without repeats."""

@@ -1,0 +1,1 @@
+"""Filters: they rearrange words, and leave the saving to the stages behind them."""

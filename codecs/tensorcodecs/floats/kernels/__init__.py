@@ -1,0 +1,1 @@
+"""Compiled inner loops of the family `floats`: numba only, arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""General-purpose compressors: libraries and standards that take any bytes."""

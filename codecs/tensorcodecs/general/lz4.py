@@ -1,0 +1,56 @@
+"""LZ4: the dictionary coder that decodes fastest, with a fast search for matches."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import cramjam
+import numpy as np
+
+from tensorcodecs.arrays import Array, Bytes, Frame
+from tensorcodecs.base import DecodeError, TensorCodec, whole_number
+from tensorcodecs.frame import pack_header, shortened, unpack_header
+
+_BYTES_PER_BYTE_MAX = 255  # a byte of a match's length stands for so many
+
+
+class Lz4(TensorCodec):
+    """One LZ4 block behind our header. It expands at most 255 times.
+
+    cramjam binds the same C library as python-lz4, whose every result is copied once more.
+    """
+
+    name = "lz4"
+    codec_id = "squeezemark.lz4"
+    title = "LZ4"
+    source = "Collet, LZ4 block format, 2011"
+    version = f"cramjam {importlib.metadata.version('cramjam')}"
+
+    def __init__(self, acceleration: int = 1) -> None:
+        self.acceleration = whole_number("acceleration", acceleration, 1, 65537)
+
+    def pack(self, words: Array) -> Frame:
+        """Return the header and one block."""
+        raw = words.view(np.uint8)
+        header = pack_header(raw)
+        frame = np.empty(len(header) + cramjam.lz4.compress_block_bound(raw.data), np.uint8)
+        frame[: len(header)] = bytearray(header)
+        room = frame[len(header) :]
+        n_bytes = cramjam.lz4.compress_block_into(
+            raw.data, room.data, mode="fast", acceleration=self.acceleration, store_size=False
+        )
+        return shortened(frame, len(header) + n_bytes)
+
+    def unpack(self, data: Bytes) -> Bytes:
+        """Return the block's content, which must have the size stated and end where the frame does."""
+        header = unpack_header(data, _BYTES_PER_BYTE_MAX)
+        if header.word_dtype.itemsize != 1:
+            raise DecodeError(f"an LZ4 block of words of {header.word_dtype.itemsize} bytes, not of bytes")
+        content = np.empty(header.n_words, np.uint8)
+        try:
+            n_bytes = cramjam.lz4.decompress_block_into(header.payload.data, content.data)
+        except cramjam.DecompressionError as error:
+            raise DecodeError(f"not an LZ4 block: {error}") from error
+        if n_bytes != header.n_words:
+            raise DecodeError(f"the LZ4 block holds {n_bytes} bytes, the header says {header.n_words}")
+        return content

@@ -1,0 +1,1 @@
+"""Codecs of codecs: stages, blocks, and what is left beside a base."""

@@ -1,0 +1,1 @@
+"""Codecs of others, each around its own library; the extra `peers` installs these."""

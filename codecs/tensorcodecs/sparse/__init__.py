@@ -1,0 +1,1 @@
+"""Codecs of arrays with many zeros, or few different values."""

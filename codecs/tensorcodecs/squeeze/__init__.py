@@ -1,0 +1,1 @@
+"""squeeze, this project's own codec of tensors: a family of one."""

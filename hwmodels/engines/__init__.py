@@ -1,0 +1,1 @@
+"""Hardware models: a block codec plus a micro-architecture, one file each."""

@@ -1,0 +1,1 @@
+"""Arguing with results: verify, compare, merge."""

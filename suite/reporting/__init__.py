@@ -1,0 +1,1 @@
+"""Reporting: from the records alone to tables, charts and pages."""

@@ -1,0 +1,1 @@
+"""Anyone's model: recorded in its own loop, read from weight files, imported from arrays."""

@@ -1,0 +1,118 @@
+"""Tensors on their way into a corpus: their bits, their names, which are one and the same. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from tracegen.corpus.recording import Array, Captured, Recorder, layer_name
+
+STATE_KINDS = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
+"""What the tensors of an optimiser's state are called, by the key that torch.optim has for them."""
+
+# By a tensor's dtype: the words that torch hands to numpy, and what their bits mean.
+_DTYPES = {
+    **{
+        getattr(torch, name): (getattr(torch, name), np.dtype(name))
+        for name in (
+            *("float64", "float32", "float16", "int64", "int32", "int16", "int8"),
+            *("uint64", "uint32", "uint16", "uint8"),
+        )
+    },
+    torch.bfloat16: (torch.uint16, np.dtype(ml_dtypes.bfloat16)),
+    torch.float8_e4m3fn: (torch.uint8, np.dtype(ml_dtypes.float8_e4m3fn)),
+    torch.float8_e5m2: (torch.uint8, np.dtype(ml_dtypes.float8_e5m2)),
+}
+
+
+def record_weights(
+    recorder: Recorder, tensors: Iterable[tuple[str, Tensor]], kinds: Mapping[str, str] | None = None
+) -> None:
+    """Record named parameters as `weights`; one that several names share, under its first name."""
+    for name, tensor in distinct(tensors, lambda name, first: recorder.note(f"{name} shares {first}")):
+        record(recorder, tensor, "weights", layer_name(name), "inference", (kinds or {}).get(name, ""))
+
+
+def key_value_pairs(output: object) -> Iterator[tuple[Tensor, Tensor]]:
+    """The keys and values of each layer in a cache, where the output is one or holds `past_key_values`.
+
+    Known by what they look like: the cache classes of transformers, by version, and its older tuples.
+    """
+    named = output.get("past_key_values") if isinstance(output, Mapping) else None
+    cache = getattr(output, "past_key_values", named)
+    pairs: Iterable[object] = ()
+    if isinstance(cache, tuple | list):
+        pairs = (tuple(pair)[:2] for pair in cache if isinstance(pair, tuple | list))
+    else:
+        cache = output if cache is None else cache
+        if isinstance(layers := getattr(cache, "layers", None), tuple | list):
+            pairs = ((getattr(one, "keys", None), getattr(one, "values", None)) for one in layers)
+        elif hasattr(cache, "key_cache") and hasattr(cache, "value_cache"):
+            pairs = zip(cache.key_cache, cache.value_cache, strict=False)
+    for found in pairs:
+        match found:
+            case (Tensor() as keys, Tensor() as values):
+                yield keys, values
+
+
+def distinct(
+    tensors: Iterable[tuple[str, Tensor]], shared: Callable[[str, str], None] = lambda _name, _first: None
+) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor once, under its first name; `shared` is told every other name and that first one."""
+    first_names: dict[object, str] = {}
+    for name, tensor in tensors:
+        key: object = id(tensor)
+        if not is_lazy(tensor) and tensor.layout is torch.strided and tensor.numel() and not tensor.is_meta:
+            key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        if first_names.setdefault(key, name) == name:
+            yield name, tensor
+        else:
+            shared(name, first_names[key])
+
+
+def has_plain_bits(tensor: Tensor) -> bool:
+    """Whether its values lie in memory as an array's do: not sparse, nested, meta or lazy."""
+    is_plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
+    return is_plain and not is_lazy(tensor)
+
+
+def array_of(tensor: Tensor, kept: tuple[slice, ...]) -> Array:
+    """What of the tensor is kept, as a numpy array with the same bits."""
+    words, dtype = _DTYPES[tensor.dtype]
+    bits: Array = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
+    return bits.view(dtype)
+
+
+def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str, kind: str = "") -> None:
+    """Record a tensor's bits, cut before they are copied; what has no plain bits is noted."""
+    if not has_plain_bits(tensor):
+        recorder.note(f"{role}/{layer} skipped: it is sparse, nested, meta or not initialised")
+        return
+    if tensor.dtype not in _DTYPES:
+        name = str(tensor.dtype).removeprefix("torch.")
+        recorder.note(f"{role}/{layer} skipped: {name} is no dtype of a trace")
+        return
+    kept, attributes = recorder.cut(tensor.shape, tensor.element_size())
+    recorder.add(Captured(array_of(tensor, kept), role, layer, phase, attributes, kind))
+
+
+def named_tensors(value: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors in nested tuples, lists and mappings, named by index and key, such as `1.hidden`."""
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from named_tensors(item, joined(name, str(key)))
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from named_tensors(item, joined(name, str(index)))
+
+
+def joined(*parts: str) -> str:
+    """A dotted name of the parts that are not empty."""
+    return ".".join(part for part in parts if part)

@@ -1,0 +1,190 @@
+"""Recording traces one by one: each is checked, cut, named and written at once, so that none is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from tensorcodecs.arrays import did_you_mean, dtype_name
+from tracegen.corpus.reading import CorpusError
+from tracegen.corpus.writing import CorpusWriter, ModelWriter, check_finite, cut_shape
+
+Array = npt.NDArray[Any]
+
+DEFAULT_MAX_BYTES = 1 << 20
+VERSION = "1"
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A trace before it is written; its dtype is the array's. `kind` is as in `tracegen.corpus.TraceInfo`."""
+
+    array: Array
+    role: str
+    layer: str
+    phase: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a recorded corpus says about its one model, and how its traces are cut and checked.
+
+    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace.
+    """
+
+    model_name: str
+    name: str = "captured"
+    origin: str = "captured by its user"
+    licence: str = "not stated"
+    sparsity: float = 0.0
+    max_bytes: int = DEFAULT_MAX_BYTES
+    allow_nonfinite: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trace that was recorded, or that a dry run would record: its path, dtype, shape and raw bytes."""
+
+    path: str
+    dtype: str
+    shape: tuple[int, ...]
+    raw_bytes: int
+
+
+def layer_name(parameter: str) -> str:
+    """The layer of a parameter: `conv1` for `conv1.weight`, `lstm1.weight_ih` as it is."""
+    return parameter.removesuffix(".weight")
+
+
+def legal_name(name: str) -> str:
+    """`name` with what the corpus allows in no name replaced by an underscore."""
+    legal = re.sub(r"[^A-Za-z0-9_.+-]", "_", name)
+    return legal if re.match(r"[A-Za-z0-9_]", legal) else f"_{legal}"
+
+
+def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Those of `names` that match at least one of the patterns, such as `conv*`, in their order.
+
+    Raises CorpusError with the nearest name for a pattern that matches none.
+    """
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise CorpusError(f"no layer matches {pattern!r}{nearest(pattern.strip('*'), names)}")
+    return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def nearest(name: str, legal: Sequence[str]) -> str:
+    """As `did_you_mean`, but of many legal names only the first few are listed."""
+    near = did_you_mean(name, tuple(legal))
+    if near.startswith("; legal") and len(legal) > _LISTED:
+        return f"; legal are {', '.join(legal[:_LISTED])} and {len(legal) - _LISTED} more"
+    return near
+
+
+class Recorder:
+    """Writes traces as they come; made by `recording`.
+
+    `rows` holds what was recorded (never the values), `notes` a line for each thing that was left out.
+    """
+
+    def __init__(self, facts: Facts, writer: ModelWriter | None) -> None:
+        """Without a writer everything is checked and nothing written."""
+        self.facts = facts
+        self.rows: list[Row] = []
+        self.notes: list[str] = []
+        self._writer = writer
+        self._paths: set[str] = set()
+
+    def note(self, text: str) -> None:
+        """Note, once, what was left out and why."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def cut(self, shape: Sequence[int], itemsize_bytes: int) -> tuple[tuple[slice, ...], dict[str, int]]:
+        """What of an array of that shape is kept, as an index, and the attributes that say so."""
+        if 0 in shape or not shape:
+            return (), {}
+        kept = cut_shape(shape, itemsize_bytes, self.facts.max_bytes)
+        full_rows = [length for length, rows in zip(shape, kept, strict=True) if length != rows]
+        return tuple(map(slice, kept)), ({"full_rows": full_rows[0]} if full_rows else {})
+
+    def add(self, trace: Captured) -> None:
+        """Write the trace, which was cut already.
+
+        One without an axis or without values is noted, not written. Raises CorpusError for NaNs and
+        infinities, unless they are allowed, and OSError where the disk is full.
+        """
+        where = f"{trace.role}/{trace.layer}"
+        if trace.array.ndim == 0 or trace.array.size == 0:
+            self.note(f"{where} skipped: shape {trace.array.shape} has no axis or no values")
+            return
+        if not self.facts.allow_nonfinite:
+            check_finite(where, trace.array)
+        layer = self._free_layer(trace)
+        if self._writer is not None:
+            self._writer.add_trace(
+                trace.array,
+                role=trace.role,
+                layer=layer,
+                sparsity=self.facts.sparsity,
+                phase=trace.phase,
+                kind=trace.kind,
+                attributes=trace.attributes,
+            )
+        dtype = dtype_name(trace.array.dtype)
+        self.rows.append(Row(f"{trace.role}/{layer}", dtype, trace.array.shape, trace.array.nbytes))
+
+    def _free_layer(self, trace: Captured) -> str:
+        layer = legal_name(trace.layer)
+        number = 2
+        while f"{trace.role}/{layer}" in self._paths:
+            layer = f"{legal_name(trace.layer)}-{number}"
+            number += 1
+        self._paths.add(f"{trace.role}/{layer}")
+        return layer
+
+
+@contextlib.contextmanager
+def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Recorder]:
+    """Inside the `with` block, traces are recorded; at its end the corpus in `out` is published.
+
+    An error inside, Ctrl-C included, publishes nothing. Raises CorpusError for facts that are not legal,
+    where `out` holds a corpus already, and where nothing was recorded.
+    """
+    _check(facts)
+    corpus = CorpusWriter(out, name=facts.name, version=VERSION, description=f"Captured: {facts.model_name}.")
+    if dry_run:
+        yield Recorder(facts, None)
+        return
+    with (
+        corpus,
+        corpus.model(
+            facts.model_name,
+            title=facts.model_name,
+            metric="none",
+            higher_is_better=True,
+            origin=facts.origin,
+            licence=facts.licence,
+        ) as writer,
+    ):
+        recorder = Recorder(facts, writer)
+        yield recorder
+        if not recorder.rows:
+            raise CorpusError(f"nothing was captured: {'; '.join(recorder.notes) or 'no tensor came by'}")
+
+
+def _check(facts: Facts) -> None:
+    if facts.max_bytes < 1:
+        raise CorpusError(f"max_bytes {facts.max_bytes} is not at least 1")
+    if not 0.0 <= facts.sparsity <= 1.0:
+        raise CorpusError(f"sparsity {facts.sparsity} is not in [0, 1]")
