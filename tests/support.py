@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from tracegen.corpus import Corpus
-from tracegen.corpus.writing import CorpusWriter
+from tracegen.corpus.writing import CorpusWriter, Identity
 
 REPOSITORY = Path(__file__).parents[1]
 PLUGINS = Path(__file__).parent / "suite" / "plugins"
@@ -43,7 +43,7 @@ def write_corpus(folder, name="sample", traces=None):
         ) as model,
     ):
         for array, identity in traces or sample_traces():
-            model.add_trace(array, attributes={"scale": 0.5}, **identity)
+            model.add_trace(array, Identity(**identity), attributes={"scale": 0.5})
         model.add_score(precision="float32", value=98.5)
         model.add_checkpoint(
             "s0", {"fc1.weight": sample_traces()[0][0], "fc1.bias": np.zeros(64, np.float32)}

@@ -42,7 +42,9 @@ def test_any_numcodecs_codec_runs_by_its_name():
 
 def test_a_codec_whose_package_is_missing_gets_skipped_rows(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "_PEERS", (*registry._PEERS, "absent"))
-    monkeypatch.setattr(registry, "_TABLE", registry._TABLE | {"absent": ("no_such_module.peers.absent:A", ("absent",))})
+    monkeypatch.setattr(
+        registry, "_TABLE", registry._TABLE | {"absent": ("no_such_module.peers.absent:A", ("absent",))}
+    )
     subject = plan.choose_subjects("abs*")[-1]
     assert subject == plan.Subject("absent", "software", plan.NOT_INSTALLED, lossless=True)
     assert subject in plan.choose_subjects(None)

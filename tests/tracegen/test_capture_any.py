@@ -18,8 +18,8 @@ torch = pytest.importorskip("torch")
 import tracegen  # noqa: E402 - only where torch is
 from tracegen.capturing.hooks import CAPTURED_ROLES, Selection, tapped  # noqa: E402
 from tracegen.corpus import Corpus, CorpusError  # noqa: E402
+from tracegen.corpus._sink import Sink  # noqa: E402
 from tracegen.corpus.recording import Facts, Recorder, recording  # noqa: E402
-from tracegen.corpus.writing import _Sink  # noqa: E402
 
 nn = torch.nn
 STATM = Path("/proc/self/statm")
@@ -246,7 +246,7 @@ def test_ctrl_c_while_hdf5_writes_is_not_lost(tmp_path, monkeypatch):
 
     def loop():
         with tracegen.capture(model, tmp_path / "mine"):
-            monkeypatch.setattr(_Sink, "write", interrupted)
+            monkeypatch.setattr(Sink, "write", interrupted)
             model(torch.randn(64, 64))
 
     with pytest.raises(KeyboardInterrupt):

@@ -6,7 +6,7 @@ import pytest
 
 from tracegen.corpus import Corpus, variant_name
 from tracegen.corpus.datacard import Variant, make_card, parse_variant, write_card
-from tracegen.corpus.writing import CorpusWriter
+from tracegen.corpus.writing import CorpusWriter, Identity
 
 HOW = {"net": "by hand."}
 FACTS = {"title": "a net", "higher_is_better": True, "origin": "noise", "licence": "CC0"}
@@ -19,18 +19,23 @@ def rich_corpus(tmp_path_factory):
     values = np.random.default_rng(3).normal(size=(32, 16)).astype(np.float32)
     with CorpusWriter(folder, name="rich", version="2", description="for tests") as corpus:
         with corpus.model("net", metric="accuracy_percent", **FACTS) as net:
-            net.add_trace(values, role="weights", layer="fc1", split="profile", attributes={"full_rows": 64})
+            net.add_trace(
+                values, Identity(role="weights", layer="fc1", split="profile"), attributes={"full_rows": 64}
+            )
             bits = np.packbits(values > 0).reshape(32, 2)
-            net.add_trace(bits, role="weights", layer="fc1", precision="binary")
+            net.add_trace(bits, Identity(role="weights", layer="fc1", precision="binary"))
             relu = np.maximum(values, 0).astype(ml_dtypes.bfloat16)
             net.add_trace(
-                relu, role="activations", layer="relu1", kind="relu", precision="bfloat16-stochastic"
+                relu,
+                Identity(role="activations", layer="relu1", kind="relu", precision="bfloat16-stochastic"),
             )
             for phase in ("training-start", "training-end"):
-                net.add_trace(values, role="updates", layer="fc1", phase=phase, kind="first-moment")
+                net.add_trace(values, Identity(role="updates", layer="fc1", phase=phase, kind="first-moment"))
             codes = (values * 40).astype(np.int8)
             quantised = {"precision": "int8-affine", "sparsity": 0.8, "pruning": "block4x4"}
-            net.add_trace(codes, role="weights", layer="fc1", attributes={"zero_point": 3}, **quantised)
+            net.add_trace(
+                codes, Identity(role="weights", layer="fc1", **quantised), attributes={"zero_point": 3}
+            )
             net.add_score(precision="float32", value=98.0)
             net.add_score(
                 precision="binary", value=90.0, divergence={"logit_kl_bits": 0.5, "flips_percent": 9}
@@ -39,12 +44,12 @@ def rich_corpus(tmp_path_factory):
             net.add_score(value=95.9, **quantised)
             net.add_checkpoint("s0", {"fc1.weight": values})
         with corpus.model("text", metric="bits_per_byte", **{**FACTS, "higher_is_better": False}) as text:
-            text.add_trace(values, role="kv", layer="keys")
+            text.add_trace(values, Identity(role="kv", layer="keys"))
             text.add_score(precision="float32", value=2.0)
             text.add_score(precision="int8", value=2.03)
             text.add_score(precision="float16", value=2.05)
         with corpus.model("raw", metric="accuracy_percent", **FACTS) as raw:
-            raw.add_trace(values + 1, role="weights", layer="fc1", split="control")
+            raw.add_trace(values + 1, Identity(role="weights", layer="fc1", split="control"))
             raw.add_score(precision="float32", value=10.0)
             raw.add_score(precision="int8", value=1.0)
     return folder

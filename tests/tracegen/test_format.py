@@ -11,7 +11,7 @@ import pytest
 from support import sample_traces
 
 from tracegen.corpus import DTYPES, Corpus, CorpusError, corpus_digest
-from tracegen.corpus.writing import CorpusWriter, cut_leading
+from tracegen.corpus.writing import CorpusWriter, Identity, cut_leading
 
 MODEL = {"title": "t", "metric": "m", "higher_is_better": True, "origin": "o", "licence": "l"}
 
@@ -21,7 +21,10 @@ def write(folder, array, **identity):
         CorpusWriter(folder, name="c", version="1", description="d") as corpus,
         corpus.model("m", **MODEL) as model,
     ):
-        return model.add_trace(array, **{"role": "weights", "layer": "w", **identity})
+        attributes = identity.pop("attributes", None)
+        return model.add_trace(
+            array, Identity(**{"role": "weights", "layer": "w", **identity}), attributes=attributes
+        )
 
 
 def test_any_h5py_reads_the_files_and_finds_the_schema(corpus_folder):
@@ -172,7 +175,7 @@ def write_two(folder, *, fail, key):
             if any(info.name == name for info in writer.models):
                 continue
             with writer.model(name, **facts) as model:
-                model.add_trace(np.arange(5000, dtype=np.float32), role="weights", layer=name)
+                model.add_trace(np.arange(5000, dtype=np.float32), Identity(role="weights", layer=name))
                 model.add_score(precision="float32", value=1.0, divergence={"flips_percent": 2.0})
                 if fail and name == "second":
                     raise KeyboardInterrupt

@@ -8,7 +8,7 @@ import pytest
 from tracegen import plotting
 from tracegen.corpus import Corpus, CorpusError
 from tracegen.corpus.describing import RUN_LENGTHS, describe, entropy_bits, float_fields, run_lengths
-from tracegen.corpus.writing import CorpusWriter
+from tracegen.corpus.writing import CorpusWriter, Identity
 from tracegen.showing import COLUMNS, Filters, as_json, look_at, select, show_lines
 
 
@@ -24,15 +24,17 @@ def shown_corpus(tmp_path_factory):
     ):
         for dtype in ("float32", "bfloat16", "float8_e4m3fn", "float8_e5m2"):
             array = values.astype(dtype if dtype == "float32" else getattr(ml_dtypes, dtype))
-            net.add_trace(array, role="activations", layer="relu1", kind="relu", split="profile")
+            net.add_trace(array, Identity(role="activations", layer="relu1", kind="relu", split="profile"))
         codes = np.where(values == 0, 7, 40).astype(np.int8)
         notes = {"scale": np.linspace(0, 1, 40), "zero_point": np.full(40, 7), "axis": 0}
-        net.add_trace(codes, role="weights", layer="fc1", precision="int8-affine", attributes=notes)
+        net.add_trace(codes, Identity(role="weights", layer="fc1", precision="int8-affine"), attributes=notes)
         packed = rng.integers(0, 256, (40, 16), dtype=np.uint8)
-        net.add_trace(packed, role="weights", layer="fc1", precision="int4", attributes={"zero_point": 8})
+        net.add_trace(
+            packed, Identity(role="weights", layer="fc1", precision="int4"), attributes={"zero_point": 8}
+        )
         nans = np.full(9, np.nan, np.float16)
-        net.add_trace(nans, role="errors", layer="fc1", phase="training")
-        net.add_trace(np.zeros(9, np.float16), role="errors", layer="fc2", phase="training")
+        net.add_trace(nans, Identity(role="errors", layer="fc1", phase="training"))
+        net.add_trace(np.zeros(9, np.float16), Identity(role="errors", layer="fc2", phase="training"))
         divergence = {"logit_kl_bits": 0.0123, "flips_percent": 1.5}
         net.add_score(precision="int8-affine", value=97.0, divergence=divergence)
     return folder

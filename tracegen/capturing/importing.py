@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import DTYPES, NAME_PATTERN, PHASES, ROLES, SPLITS, Corpus, CorpusError
-from tracegen.corpus.writing import CorpusWriter, ModelWriter, check_finite
+from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite
 from tracegen.progress import Report
 
 Array = npt.NDArray[Any]
@@ -156,15 +156,17 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
     try:
         writer.add_trace(
             array,
-            role=entry.role,
-            layer=entry.layer,
-            dtype=entry.dtype,
-            sparsity=entry.sparsity,
-            pruning=entry.pruning,
-            phase=entry.phase,
-            precision=entry.precision,
-            kind=entry.kind,
-            split=entry.split,
+            Identity(
+                role=entry.role,
+                layer=entry.layer,
+                dtype=entry.dtype,
+                sparsity=entry.sparsity,
+                pruning=entry.pruning,
+                phase=entry.phase,
+                precision=entry.precision,
+                kind=entry.kind,
+                split=entry.split,
+            ),
         )
     except CorpusError as error:
         raise CorpusError(f"{entry.where}: {error}") from error

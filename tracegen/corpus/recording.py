@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tensorcodecs.arrays import did_you_mean, dtype_name
 from tracegen.corpus.reading import CorpusError
-from tracegen.corpus.writing import CorpusWriter, ModelWriter, check_finite, cut_shape
+from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite, cut_shape
 
 Array = npt.NDArray[Any]
 
@@ -134,11 +134,13 @@ class Recorder:
         if self._writer is not None:
             self._writer.add_trace(
                 trace.array,
-                role=trace.role,
-                layer=layer,
-                sparsity=self.facts.sparsity,
-                phase=trace.phase,
-                kind=trace.kind,
+                Identity(
+                    role=trace.role,
+                    layer=layer,
+                    sparsity=self.facts.sparsity,
+                    phase=trace.phase,
+                    kind=trace.kind,
+                ),
                 attributes=trace.attributes,
             )
         dtype = dtype_name(trace.array.dtype)

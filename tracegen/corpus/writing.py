@@ -6,15 +6,12 @@ The layout itself (paths, attributes, the manifest's schema) is defined in `trac
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import math
 import shutil
-import signal
-import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +19,7 @@ import h5py
 import numpy as np
 
 from tensorcodecs.arrays import as_words, dtype_name, resolve_dtype
+from tracegen.corpus._sink import Sink, uninterrupted
 from tracegen.corpus.reading import (
     CHECKPOINTS,
     DTYPES,
@@ -91,61 +89,47 @@ def _check_name(what: str, value: str) -> str:
     return value
 
 
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off to the end of the block: raised while HDF5 calls `_Sink` it would be lost, and data."""
-    is_main = threading.current_thread() is threading.main_thread()  # where Python raises it, always
-    if not is_main or signal.getsignal(signal.SIGINT) is None:
-        yield
-        return
-    received: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if received:
-        signal.raise_signal(signal.SIGINT)
+@dataclass(frozen=True)
+class Identity:
+    """What a trace is of; made before the array is at hand, so that a mistake costs nothing.
 
-
-class _Sink(io.FileIO):
-    """The file under HDF5. A write that fails is kept for `check` to raise: HDF5 itself would die of it.
-
-    (Seen with HDF5 2.0.0 on a full disk: "Can't decrement id ref count" at closing, then a segmentation
-    fault.)
+    `dtype` says what the bits mean where numpy cannot (uint16 words with dtype "bfloat16"); `pruning` is the
+    method, by default "magnitude" where `sparsity` is above 0; `precision` is by default the dtype. Raises
+    CorpusError for an unknown role, dtype, phase or split, a name that is not legal, and a sparsity outside
+    [0, 1].
     """
 
-    _error: OSError | None = None
+    role: str
+    layer: str
+    dtype: str | None = None
+    sparsity: float = 0.0
+    pruning: str | None = None
+    phase: str = "inference"
+    precision: str | None = None
+    kind: str = ""
+    split: str = "test"
 
-    def write(self, data: Any, /) -> int:  # noqa: ANN401 - any buffer
-        """Write `data` where the disk still takes it; all of it is reported as written."""
-        view = memoryview(data).cast("B")
-        done = 0
-        try:
-            while done < len(view) and self._error is None:
-                done += super().write(view[done:])
-        except OSError as error:
-            self._error = error
-        return len(view)
+    def __post_init__(self) -> None:
+        _one_of("role", self.role, ROLES)
+        _one_of("phase", self.phase, PHASES)
+        _one_of("split", self.split, SPLITS)
+        _check_name("layer", self.layer)
+        for what in ("pruning", "precision", "kind"):
+            if value := getattr(self, what):
+                _check_name(what, value)
+        if not 0.0 <= self.sparsity <= 1.0:
+            raise CorpusError(f"sparsity {self.sparsity} of {self.role}/{self.layer} is not in [0, 1]")
 
-    def truncate(self, size: int | None = None, /) -> int:
-        """Truncate or extend the file; a failure is kept likewise."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self._error = self._error or error
-            return size or 0
-
-    def check(self) -> None:
-        """Raise the first error that a write met."""
-        if self._error is not None:
-            raise self._error
+    @property
+    def pruning_method(self) -> str:
+        """The method, also where it goes without saying."""
+        return self.pruning or ("magnitude" if self.sparsity else "none")
 
 
 class ModelWriter:
     """Writes one model's HDF5 file; made by `CorpusWriter.model`."""
 
-    def __init__(self, h5: h5py.File, info: ModelInfo, sink: _Sink) -> None:
+    def __init__(self, h5: h5py.File, info: ModelInfo, sink: Sink) -> None:
         self.info = info
         self._sink = sink
         self.traces: list[TraceInfo] = []
@@ -156,55 +140,29 @@ class ModelWriter:
         # Paths: a dataset that stays open would keep its last chunk in memory.
         self._stored: dict[tuple[str, tuple[int, ...], str], str] = {}
 
-    @_uninterrupted()
+    @uninterrupted()
     def add_trace(
-        self,
-        array: Array,
-        *,
-        role: str,
-        layer: str,
-        dtype: str | None = None,
-        sparsity: float = 0.0,
-        pruning: str | None = None,
-        phase: str = "inference",
-        precision: str | None = None,
-        kind: str = "",
-        split: str = "test",
-        attributes: Mapping[str, Any] | None = None,
+        self, array: Array, identity: Identity, *, attributes: Mapping[str, Any] | None = None
     ) -> TraceInfo:
         """Store `array` whole, in its shape.
 
-        `dtype` says what the bits mean where numpy cannot (uint16 words with dtype "bfloat16");
-        `pruning` is the method, by default "magnitude" where `sparsity` is above 0; `precision` is by default
-        the dtype. Raises CorpusError for an unknown role, dtype, phase or split, a sparsity outside [0, 1],
-        an empty array, or a trace that is there already.
+        Raises CorpusError for an unknown role, dtype, phase or split, a sparsity outside [0, 1], an empty
+        array, or a trace that is there already.
         """
-        array = _with_dtype(array, dtype)
+        array = _with_dtype(array, identity.dtype)
+        where = f"{identity.role}/{identity.layer}"
         if array.size == 0:
-            raise CorpusError(f"trace {role}/{layer} of {self.info.name!r} is empty: shape {array.shape}")
-        if not 0.0 <= sparsity <= 1.0:
-            raise CorpusError(f"sparsity {sparsity} of {role}/{layer} is not in [0, 1]")
-        name = _one_of("dtype", dtype_name(array.dtype), DTYPES)
-        pruning = _check_name("pruning", pruning or ("magnitude" if sparsity else "none"))
-        precision = _check_name("precision", precision or name)
-        _one_of("role", role, ROLES)
-        _one_of("phase", phase, PHASES)
-        _check_name("layer", layer)
+            raise CorpusError(f"trace {where} of {self.info.name!r} is empty: shape {array.shape}")
+        dtype = _one_of("dtype", dtype_name(array.dtype), DTYPES)
+        facts = {**asdict(identity), "dtype": dtype, "precision": identity.precision or dtype}
+        variant = variant_name(facts["precision"], identity.sparsity, identity.pruning_method)
         plain = {key: _plain(value) for key, value in (attributes or {}).items()}
         trace = TraceInfo(
-            name=trace_name(self.info.name, variant_name(precision, sparsity, pruning), role, layer, phase),
+            **{**facts, "sparsity": float(identity.sparsity), "pruning": identity.pruning_method},
+            name=trace_name(self.info.name, variant, identity.role, identity.layer, identity.phase),
             model=self.info.name,
-            role=role,
-            layer=layer,
-            dtype=name,
-            sparsity=float(sparsity),
-            pruning=pruning,
-            phase=phase,
             shape=tuple(array.shape),
             sha256=trace_digest(array),
-            precision=precision,
-            kind=_check_name("kind", kind) if kind else "",
-            split=_one_of("split", split, SPLITS),
             attributes={key: value for key, value in plain.items() if not isinstance(value, list)},
         )
         if trace.path in self._h5:
@@ -217,7 +175,7 @@ class ModelWriter:
         self.traces.append(trace)
         return trace
 
-    @_uninterrupted()
+    @uninterrupted()
     def add_score(
         self,
         *,
@@ -239,7 +197,7 @@ class ModelWriter:
             self.divergences[variant] = {key: float(number) for key, number in divergence.items()}
             attributes.update(self.divergences[variant])
 
-    @_uninterrupted()
+    @uninterrupted()
     def add_checkpoint(self, pruning: str, tensors: Mapping[str, Array]) -> None:
         """Store the trained tensors, pruned as `pruning_name` says; those that are traces are linked."""
         for name, tensor in tensors.items():
@@ -263,7 +221,7 @@ class ModelWriter:
         self._stored.setdefault(key, path)
         return dataset
 
-    @_uninterrupted()
+    @uninterrupted()
     def _finish(self) -> ModelInfo:
         facts = asdict(self.info)
         for key in ("name", "title", "metric", "higher_is_better", "origin", "licence"):
@@ -348,14 +306,14 @@ class CorpusWriter:
         info = ModelInfo(_check_name("model", name), title, metric, higher_is_better, origin, licence)
         if any(done.name == name for done in self.models):
             raise CorpusError(f"model {name!r} is there twice")
-        with _Sink(self._partial / f"{name}.h5", "w+") as sink:
+        with Sink(self._partial / f"{name}.h5", "w+") as sink:
             h5 = h5py.File(sink, "w", libver=("v110", "v110"))
             try:
                 writer = ModelWriter(h5, info, sink)
                 yield writer
                 done = writer._finish()
             finally:
-                with _uninterrupted():
+                with uninterrupted():
                     h5.close()
             sink.check()
         self._keep(done, writer.traces)

@@ -14,7 +14,7 @@ from tracegen.corpus import Corpus, CorpusError, TraceInfo
 from tracegen.corpus.croissant import write_croissant
 from tracegen.corpus.datacard import write_card
 from tracegen.corpus.recording import Captured
-from tracegen.corpus.writing import CorpusWriter, ModelWriter
+from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter
 from tracegen.progress import Report
 from tracegen.zoo.divergence import divergence
 from tracegen.zoo.finetuning import finetune_pruned, finetune_quantised
@@ -252,14 +252,16 @@ class _Tracer:
     def _add(self, trace: Captured, pruning: Pruning, precision: str) -> None:
         self._writer.add_trace(
             trace.array,
-            role=trace.role,
-            layer=trace.layer,
-            sparsity=pruning.sparsity,
-            pruning=pruning.method,
-            phase=trace.phase,
-            precision=precision,
-            kind=trace.kind,
-            split=split_of(self._recipe, trace.layer),
+            Identity(
+                role=trace.role,
+                layer=trace.layer,
+                sparsity=pruning.sparsity,
+                pruning=pruning.method,
+                phase=trace.phase,
+                precision=precision,
+                kind=trace.kind,
+                split=split_of(self._recipe, trace.layer),
+            ),
             attributes=trace.attributes,
         )
 

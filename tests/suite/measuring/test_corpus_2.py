@@ -10,7 +10,7 @@ import pytest
 
 from suite import results
 from tracegen.corpus import Corpus
-from tracegen.corpus.writing import CorpusWriter
+from tracegen.corpus.writing import CorpusWriter, Identity
 
 pytestmark = pytest.mark.timeout(600)
 CORE = (np.float32, np.float16, ml_dtypes.bfloat16, np.int8)
@@ -27,20 +27,20 @@ def corpus(tmp_path_factory):
     with CorpusWriter(folder, name="small", version="2", description="for tests") as writer:
         with writer.model("net", title="a net", **FACTS) as net:
             for dtype in CORE:
-                net.add_trace(weights.astype(dtype), role="weights", layer="fc1")
-                net.add_trace(pruned.astype(dtype), role="weights", layer="fc1", sparsity=0.9)
+                net.add_trace(weights.astype(dtype), Identity(role="weights", layer="fc1"))
+                net.add_trace(pruned.astype(dtype), Identity(role="weights", layer="fc1", sparsity=0.9))
             blocks = {"role": "weights", "layer": "fc1", "sparsity": 0.8, "pruning": "block4x4"}
-            net.add_trace(pruned.astype(np.float32), **blocks)
+            net.add_trace(pruned.astype(np.float32), Identity(**blocks))
             packed = rng.integers(0, 256, 512, dtype=np.uint8)
-            net.add_trace(packed, role="weights", layer="fc1", precision="int4")
-            net.add_trace(weights.astype(np.float32), role="weights", layer="fc0", split="profile")
+            net.add_trace(packed, Identity(role="weights", layer="fc1", precision="int4"))
+            net.add_trace(weights.astype(np.float32), Identity(role="weights", layer="fc0", split="profile"))
             site = {"role": "activations", "layer": "relu1", "kind": "relu"}
-            net.add_trace(relu, **site)
-            net.add_trace(relu[::-1], **site, phase="training-end")
-            net.add_trace(np.abs(relu), role="activations", layer="soft1", kind="softmax")
+            net.add_trace(relu, Identity(**site))
+            net.add_trace(relu[::-1], Identity(**site, phase="training-end"))
+            net.add_trace(np.abs(relu), Identity(role="activations", layer="soft1", kind="softmax"))
         with writer.model("chaos", title="untrained", **FACTS) as chaos:
             noise = rng.normal(0, 1, (32, 32)).astype(np.float32)
-            chaos.add_trace(noise, role="weights", layer="fc1", split="control")
+            chaos.add_trace(noise, Identity(role="weights", layer="fc1", split="control"))
     return folder
 
 
