@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from suite.commands import progress
-from suite.commands.common import DEFAULT_CORPUS, EXIT_INTERRUPTED, EXIT_UNTRUSTED, fail, one_line_errors
+from suite.commands.common import (
+    DEFAULT_CORPUS,
+    EXIT_INTERRUPTED,
+    EXIT_UNTRUSTED,
+    fail,
+    one_line_errors,
+    write_and_show,
+)
 
 if TYPE_CHECKING:
     from suite.checking.compare import Comparison
@@ -50,6 +56,7 @@ def verify(folder: Path, sample: int | None, corpus: Path, seed: int, jobs: int 
     """
     from suite.checking.verify import Request
     from suite.checking.verify import verify as measure_again
+    from suite.commands.progress import ProgressWatcher
     from suite.machine import usable_cores
     from tracegen.corpus import Corpus
 
@@ -57,7 +64,7 @@ def verify(folder: Path, sample: int | None, corpus: Path, seed: int, jobs: int 
     with one_line_errors():
         request = Request(sample, seed, jobs or usable_cores())
         try:
-            with progress.ProgressWatcher() as watcher:
+            with ProgressWatcher() as watcher:
                 verdict = measure_again(folder, Corpus.open(corpus), request, watcher)
         except KeyboardInterrupt:
             fail("interrupted: nothing is kept of a verification", EXIT_INTERRUPTED)
@@ -157,12 +164,7 @@ def merge(runs: tuple[Path, ...], out: Path) -> None:
     first run's machine; what others timed is kept without its times, and says so.
     """
     from suite.checking.merge import merge as join
-    from suite.reporting import terminal
-    from suite.reporting.documents import write_documents
-    from suite.reporting.render import write_report
 
     with one_line_errors():
         join(runs, out)
-        report_of = write_report(out)
-        write_documents(out)
-        terminal.show_board(*report_of, out, 15)
+        write_and_show(out, page=False)

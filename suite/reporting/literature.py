@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from suite import results
-from suite.reporting import render
+from suite.reporting.formats import markdown_table
 from suite.reporting.tables import Column, Section, ratio
 
 PAGE = Path("docs/published-figures.md")
@@ -31,9 +31,10 @@ _COLUMNS = (
 _HEAD = """# Published ratios beside ours
 
 Made by `python -m suite publish` from [{name}](../reports/{name}/leaderboard.md) and the papers' figures in
-`suite/data/literature.csv`. A paper's ratio holds on the paper's data: this page says how far it holds on
-ours, and why not. Ours are sums of raw bits over sums of coded bits on the corpus's test traces: tables and
-metadata are counted, lines that would grow are stored raw. The papers' figures are those of their abstracts.
+`suite/reporting/data/literature.csv`. A paper's ratio holds on the paper's data: this page says how far it
+holds on ours, and why not. Ours are sums of raw bits over sums of coded bits on the corpus's test traces:
+tables and metadata are counted, lines that would grow are stored raw. The papers' figures are those of their
+abstracts.
 """
 _TAIL = """## Schemes without a figure here
 
@@ -54,7 +55,7 @@ def markdown(report: Path) -> str:
     reasons = "\n".join(f"- **{row['scheme']}** ({row['source']}): {row['why']}" for row in rows)
     parts = (
         _HEAD.format(name=report.name),
-        render.markdown_table(Section("", "", _COLUMNS, rows)),
+        markdown_table(Section("", "", _COLUMNS, rows)),
         f"\n## Where they differ, why\n\n{reasons}\n",
         _TAIL,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from suite import runfile
 from suite.reporting import documents, literature, render, site, tables, terminal
+from suite.reporting.formats import markdown_table
 from suite.reporting.leaderboard import Board
 from suite.reporting.tables import Section
 from suite.results import RESULTS_FILE
@@ -37,20 +38,19 @@ def publish(folder: Path, reports: Path, readme: Path) -> Path:
     """
     corpus = runfile.read_run_file(folder)["corpus"]
     earlier = _of_corpus(published(reports), corpus["name"])
-    for report in earlier:
-        if (report / RESULTS_FILE).read_bytes() == (folder / RESULTS_FILE).read_bytes():
-            raise runfile.RunError(f"{folder} is published already: {report} holds the same records")
-    board, speeds = render.write_report(folder)
-    documents.write_documents(folder)
-    (folder / PICTURE_FILE).write_text(terminal.picture(board, speeds), encoding="utf-8")
-    site.write_site(folder)
+    for other in earlier:
+        if (other / RESULTS_FILE).read_bytes() == (folder / RESULTS_FILE).read_bytes():
+            raise runfile.RunError(f"{folder} is published already: {other} holds the same records")
+    report = render.write_tables(folder)
+    (folder / PICTURE_FILE).write_text(terminal.picture(report), encoding="utf-8")
+    site.write_site(report, folder)
     target = reports / _next_name(corpus, reports)
     target.mkdir(parents=True)
     for name in PUBLISHED:
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
     _copy_charts(folder / site.CHARTS_FOLDER, target / site.CHARTS_FOLDER)
-    _replace_between(readme, BEGIN, END, head(board))
+    _replace_between(readme, BEGIN, END, head(report.board))
     if earlier:
         _point_to(readme, earlier[-1].name, target.name)
     if (reports / INDEX_FILE).exists():
@@ -103,7 +103,7 @@ def head(board: Board) -> str:
     """The first rows of the board as a Markdown table, for the README."""
     roles = tables.group_columns(board.breakdowns["role"])
     columns = (tables.RANK, tables.CODEC, tables.TOTAL, *roles)
-    return render.markdown_table(Section("", "", columns, board.rows[:README_ROWS]))
+    return markdown_table(Section("", "", columns, board.rows[:README_ROWS]))
 
 
 def _of_corpus(reports: list[Path], name: str) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from suite.reporting import render
+from suite.reporting.formats import markdown_table
 from suite.reporting.tables import Column, Section, rate, ratio
 
 Row = dict[str, Any]
@@ -281,7 +281,7 @@ def markdown(table: pl.DataFrame, facts: Facts) -> str:
         parts += [f"## {question.key}. {question.text}", found.sentence]
         if found.rows:
             shown = found.shown()
-            parts.append(render.markdown_table(Section("", "", question.columns(shown[0]), shown)))
+            parts.append(markdown_table(Section("", "", question.columns(shown[0]), shown)))
             if len(shown) < len(found.rows):
                 parts.append(f"The first {len(shown)} of {len(found.rows)} rows.")
         parts.append(f"```sql\n{question.query}\n```")

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from suite.plan import NOT_INSTALLED
-from suite.reporting import render
+from suite.reporting.formats import markdown_table
 from suite.reporting.tables import Column, Section
 
 Facts = dict[str, Any]
@@ -77,7 +77,7 @@ def build(table: pl.DataFrame, facts: Facts) -> Facts:
 
 def command(table: pl.DataFrame, facts: Facts) -> str:
     """A command that measures every cell of the results (and more, where starts chose different traces)."""
-    plan, traces = facts["last_plan"], table["trace"].n_unique()
+    plan, traces = facts.get("last_plan", {}), table["trace"].n_unique()
     # What was measured by an earlier start with another selection is in the whole corpus at any rate.
     one_selection = plan.get("select") and plan.get("traces") == traces < facts["corpus"]["traces"]
     select = f" --select {shlex.quote(plan['select'])}" if one_selection else ""
@@ -139,5 +139,5 @@ def markdown(card: Facts, table: pl.DataFrame) -> str:
     if len(missing):
         parts.append(f"Not installed there, and so without sizes: {', '.join(missing)}.")
     parts += ["## What the digest is of", DEFINITION]
-    parts += ["## Codec by codec", render.markdown_table(Section("", "", columns, rows))]
+    parts += ["## Codec by codec", markdown_table(Section("", "", columns, rows))]
     return "\n\n".join(parts) + "\n"

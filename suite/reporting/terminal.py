@@ -14,6 +14,7 @@ from rich.table import Table
 
 from suite.reporting import tables
 from suite.reporting.leaderboard import Board, Row
+from suite.reporting.report import Report
 from suite.reporting.tables import Column
 from suite.safetext import visible
 
@@ -24,8 +25,9 @@ MAX_WIDTH = 400
 CODEC_MIN_WIDTH = 20
 
 
-def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
+def show_board(report: Report, folder: Path, top: int) -> None:
     """Print the top of the leaderboard, what failed, and where the rest is."""
+    board, speeds = report.board, report.speeds
     console = _console()
     tables_by_roles = (
         _board_table(board, speeds, top, roles)
@@ -46,8 +48,9 @@ def show_board(board: Board, speeds: list[Row], folder: Path, top: int) -> None:
         console.print(visible(line), highlight=False, markup=False, soft_wrap=True)
 
 
-def picture(board: Board, speeds: list[Row]) -> str:
+def picture(report: Report) -> str:
     """The whole board as an SVG picture that looks like the terminal."""
+    board, speeds = report.board, report.speeds
     table = _board_table(board, speeds, len(board.rows), len(board.breakdowns["role"].groups))
     console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
     console.width = max(PICTURE_WIDTH, _needed(console, table).maximum)

@@ -48,7 +48,7 @@ def write(folder, names=NAMES, facts=FACTS):
 @pytest.mark.parametrize("stem", ["leaderboard", "times"])
 def test_names_are_shown_and_do_not_act(tmp_path, stem, suffix):
     facts = FACTS | {"machine": FACTS["machine"] | {"cpu": NAMES[1] + NAMES[2] + NAMES[3]}}
-    render.write_report(write(tmp_path, facts=facts))
+    render.write_tables(write(tmp_path, facts=facts))
     text = (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8")
     if suffix != "csv":
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
@@ -64,8 +64,7 @@ def test_names_are_shown_and_do_not_act(tmp_path, stem, suffix):
 def test_a_terminal_shows_markup_and_escapes_as_they_are(tmp_path, monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr(terminal, "_console", lambda: Console(file=out, force_terminal=True, width=200))
-    board, speeds = render.write_report(write(tmp_path))
-    terminal.show_board(board, speeds, tmp_path, 15)
+    terminal.show_board(render.write_tables(write(tmp_path)), tmp_path, 15)
     terminal.show_table(f"t {NAMES[0]} {NAMES[1]}", ["a"], [[NAMES[1]]])
     text = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())  # rich's own colours
     assert "\x1b" not in text
@@ -159,7 +158,7 @@ def test_a_report_imports_nothing_that_a_folder_names(tmp_path):
 import sys
 from pathlib import Path
 from suite.reporting import render
-render.write_report(Path({str(tmp_path)!r}))
+render.write_tables(Path({str(tmp_path)!r}))
 raise SystemExit(bool({{"evil", "faulty_codecs"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment(), check=False)

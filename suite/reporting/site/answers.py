@@ -10,6 +10,7 @@ from typing import Any
 from suite.reporting import questions, tracks
 from suite.reporting.leaderboard import Row
 from suite.reporting.questions import Answer
+from suite.reporting.report import Report
 from suite.reporting.site.block import Block
 from suite.reporting.site.charts import (
     BACKDROP,
@@ -25,7 +26,6 @@ from suite.reporting.site.charts import (
     model_name,
 )
 from suite.reporting.site.payload import rounded
-from suite.reporting.site.report import Report
 from suite.reporting.tables import Section
 
 CHARTED_ROWS = 12

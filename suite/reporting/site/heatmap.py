@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from suite.reporting.breakdowns import PRECISIONS
+from suite.reporting.report import Report
 from suite.reporting.site.charts import DIGITS, Chart, altair, finished
 from suite.reporting.site.payload import level_name, rounded
-from suite.reporting.site.report import Report
 from tracegen.corpus import ROLES
 
 STEP = 14  # pixels

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from suite.reporting.breakdowns import PRECISIONS, SPLIT_ORDER
-from suite.reporting.site.report import Report
+from suite.reporting.report import Report
 from tracegen.corpus import DTYPES, PHASES, ROLES, pruning_name
 
 DIMENSIONS = ("role", "precision", "pruning", "model", "phase", "tensor_kind", "split", "layer", "dtype")

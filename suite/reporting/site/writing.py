@@ -14,11 +14,11 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from suite.reporting.report import Report
 from suite.reporting.site import charts
 from suite.reporting.site.block import Block
 from suite.reporting.site.charts import Chart
 from suite.reporting.site.payload import DIMENSIONS, pack, records
-from suite.reporting.site.report import Report, load
 from suite.reporting.site.sections import blocks, highlights
 from suite.reporting.tables import LEFT_ALIGNED
 from tracegen.corpus import ROLES
@@ -32,13 +32,11 @@ TEXT_COLUMNS = LEFT_ALIGNED | {"figure", "unit", "origin", "source"}
 WRAPPED_COLUMNS = frozenset({"reason", "source"})
 
 
-def write_site(folder: Path, *, png: bool = True) -> Path:
+def write_site(report: Report, folder: Path, *, png: bool = True) -> Path:
     """Write `index.html`, `charts/*.svg` and, with `png`, `charts/*.png` into a run's folder; its path.
 
-    The bytes depend on the folder's records and run.json alone. Charts of an earlier writing that are no
-    longer drawn are removed. Raises RunError, FileNotFoundError or ValueError where the folder holds no run.
+    The bytes depend on the report alone. Charts of an earlier writing that are no longer drawn are removed.
     """
-    report = load(folder)
     found = blocks(report)
     _write_charts(folder / CHARTS_FOLDER, _drawn(found), png=png)
     path = folder / PAGE_FILE

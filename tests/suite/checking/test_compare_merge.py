@@ -10,7 +10,7 @@ from suite import results
 from suite.checking import compare, merge
 from suite.measuring.run import Run, Settings
 from suite.plan import NOT_INSTALLED
-from suite.reporting import documents, render
+from suite.reporting import render
 from suite.runfile import RunError
 from tracegen.corpus import Corpus
 
@@ -110,10 +110,9 @@ def test_runs_of_different_codecs_become_one_that_can_be_reported(tmp_path):
     assert by_codec["raw"]["encode_s"] == by_codec["zvc"]["encode_s"] == [1.0]
     assert by_codec["rle"]["encode_s"] == []
     assert by_codec["rle"]["reason"] == "not timed: its times are of another machine, there"
-    board, speeds = render.write_report(tmp_path / "out")
-    documents.write_documents(tmp_path / "out")
-    assert [row["codec"] for row in board.rows] == ["zvc", "rle", "raw"]
-    assert {row["codec"] for row in speeds} == {"raw", "zvc"}
+    report = render.write_tables(tmp_path / "out")
+    assert [row["codec"] for row in report.board.rows] == ["zvc", "rle", "raw"]
+    assert {row["codec"] for row in report.speeds} == {"raw", "zvc"}
     facts = json.loads((tmp_path / "out/run.json").read_text())
     assert facts["last_plan"]["codecs"] == ["raw", "zvc", "rle"]
     assert [entry["times_kept"] for entry in facts["merged_from"]] == [True, False]

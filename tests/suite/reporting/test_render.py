@@ -25,7 +25,7 @@ def folder(tmp_path):
         "machine": {"cpu": "a CPU", "usable_cores": 2, "system": "an OS", "python": "3.11"},
     }
     (tmp_path / "run.json").write_text(json.dumps(facts))
-    render.write_report(tmp_path)
+    render.write_tables(tmp_path)
     return tmp_path
 
 
@@ -35,7 +35,7 @@ def read(folder, name):
 
 def test_rendering_again_gives_the_same_bytes(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    render.write_report(folder)
+    render.write_tables(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert {
         f"{stem}.{suffix}" for stem in ("leaderboard", "times") for suffix in ("md", "csv", "tex", "html")
@@ -94,13 +94,13 @@ def test_csv_has_every_row_and_full_columns(folder):
 
 def test_a_folder_without_records_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"no run at .*run.json"):
-        render.write_report(tmp_path)
+        render.write_tables(tmp_path)
 
 
 def test_damaged_records_are_refused(folder):
     (folder / "results.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(ValueError, match=r"results.parquet is damaged"):
-        render.write_report(folder)
+        render.write_tables(folder)
     (folder / "run.json").write_text("{}")
     with pytest.raises(RunError, match=r"run.json is damaged"):
-        render.write_report(folder)
+        render.write_tables(folder)

@@ -4,6 +4,7 @@ from support import cell, trace_fields
 
 from suite import results
 from suite.reporting import leaderboard, terminal
+from suite.reporting.report import Report
 from tracegen.corpus import ROLES
 
 CODECS = ("shuffle|zstd:level=3", "hw/bdi:line_bytes=64")
@@ -23,11 +24,11 @@ def report():
         }.items()
         for role in ROLES
     )
-    return leaderboard.build(table), leaderboard.times(table)
+    return Report({}, table, "", leaderboard.build(table), leaderboard.times(table))
 
 
 def test_the_picture_is_as_wide_as_its_columns(report):
-    svg = terminal.picture(*report)
+    svg = terminal.picture(report)
     for word in (*CODECS, *ROLES, "effective"):
         assert word in svg, word
 
@@ -37,7 +38,7 @@ def test_a_narrow_terminal_shows_fewer_roles_but_every_codec(
     report, tmp_path, monkeypatch, capsys, width, roles
 ):
     monkeypatch.setattr(terminal, "_console", lambda: Console(width=width))
-    terminal.show_board(*report, tmp_path, 15)
+    terminal.show_board(report, tmp_path, 15)
     table = capsys.readouterr().out.partition("Tables:")[0]
     assert max(map(len, table.splitlines())) <= width
     assert [role for role in ROLES if f" {role} " in table] == list(roles)

@@ -3,7 +3,7 @@ import shutil
 import pytest
 from site_runs import FIGURES, PUBLISHED, small_cells, write_run
 
-from suite.reporting import site
+from suite.reporting import report, site
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def small(tmp_path_factory):
         ],
         hardware=dict.fromkeys(("hw/zvc:line_bytes=64", "hw/bdi:line_bytes=64"), FIGURES),
     )
-    site.write_site(folder)
+    site.write_site(report.load(folder), folder)
     return folder
 
 
@@ -30,5 +30,5 @@ def current(tmp_path_factory):
     """A copy of the last published report, with its page."""
     folder = tmp_path_factory.mktemp("current") / PUBLISHED[-1].name
     shutil.copytree(PUBLISHED[-1], folder)
-    site.write_site(folder, png=False)
+    site.write_site(report.load(folder), folder, png=False)
     return folder

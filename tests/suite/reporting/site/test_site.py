@@ -10,8 +10,8 @@ import pytest
 from site_runs import HOSTILE, PUBLISHED, SIZES, small_cells, write_run
 
 from suite import results, runfile
-from suite.reporting import leaderboard, questions, site, tracks
-from suite.reporting.site import charts, payload, report, sections, writing
+from suite.reporting import leaderboard, questions, report, site, tracks
+from suite.reporting.site import charts, payload, sections, writing
 
 MAX_PAGE_BYTES = 4 << 20
 MAX_CHARTS_BYTES = 2 << 20
@@ -60,7 +60,7 @@ def test_writing_again_gives_the_same_bytes(small, tmp_path):
     shutil.copytree(small, copy)
     before = files(copy)
     (copy / site.CHARTS_FOLDER / "no-longer-drawn.svg").write_text("old")
-    site.write_site(copy)
+    site.write_site(report.load(copy), copy)
     assert files(copy) == before
     assert {"index.html", "charts/heatmap.svg", "charts/heatmap.png"} <= before.keys()
 
@@ -157,7 +157,7 @@ def test_hardware_charts_stand_where_models_have_areas_and_energies(small, tmp_p
 def test_a_run_of_one_codec_and_trace_has_a_page(tmp_path):
     lone = [c for c in small_cells() if c["codec"] == "zvc"][:1]
     folder = write_run(tmp_path / "lone", [c | {"encode_s": [], "decode_s": []} for c in lone])
-    page = read(site.write_site(folder).parent)
+    page = read(site.write_site(report.load(folder), folder).parent)
     shown = {attributes.get("id") for tag, attributes in page.elements if tag == "section"}
     assert shown == {"board", "tables", "traces", "about"}
     assert list((folder / site.CHARTS_FOLDER).iterdir()) == []
@@ -165,7 +165,7 @@ def test_a_run_of_one_codec_and_trace_has_a_page(tmp_path):
 
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises((runfile.RunError, FileNotFoundError), match="nowhere"):
-        site.write_site(tmp_path / "nowhere")
+        report.load(tmp_path / "nowhere")
 
 
 def test_the_frontier_is_what_nothing_beats_in_both():

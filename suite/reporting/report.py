@@ -1,4 +1,4 @@
-"""What a page is made of: a run's facts and records, and the statistics over them."""
+"""A run as reporting sees it, read once: its facts and records, and the statistics over them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIGEST_CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Report:
-    """All that a section of the page may read."""
+    """All that tables, documents and the page may read."""
 
     facts: dict[str, Any]
     """`run.json`."""
