@@ -17,11 +17,9 @@ import numpy.typing as npt
 from hwmodels import layouts
 from hwmodels.figures import Figure
 from hwmodels.sizes import LineSizes
-from tensorcodecs.arrays import raw_bytes
+from tensorcodecs.arrays import Array, raw_bytes
 from tensorcodecs.base import LINE_BYTES, BlockCodec, TensorCodec, one_of
 from tensorcodecs.specs import format_settings
-
-Array = npt.NDArray[Any]
 
 GRANULE_BYTES = 32
 """The smallest granule that a line's metadata counts in."""

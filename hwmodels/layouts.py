@@ -11,12 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tensorcodecs.arrays import did_you_mean, raw_bytes
+from tensorcodecs.arrays import Array, did_you_mean, raw_bytes
 from tensorcodecs.base import DecodeError
 
-Array = npt.NDArray[Any]
 STORED = "nchw"
 LAYOUTS = (STORED, "nhwc")
 _TO_NHWC, _TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)

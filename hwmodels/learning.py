@@ -6,9 +6,10 @@ import copy
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
-from hwmodels.base import Array, HardwareModel
+from hwmodels.base import HardwareModel
 from hwmodels.layouts import STORED, laid_out
 from hwmodels.sizes import LineSizes
+from tensorcodecs.arrays import Array
 from tensorcodecs.lines.learned import PROFILED, LearnedLines
 
 

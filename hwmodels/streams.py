@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hwmodels.base import Array, HardwareModel
+from hwmodels.base import HardwareModel
 from hwmodels.layouts import STORED
-from tensorcodecs.arrays import raw_bytes
+from tensorcodecs.arrays import Array, raw_bytes
 from tensorcodecs.base import TensorCodec, one_of
 
 _LINE_BYTES = tuple(1 << bits for bits in range(5, 13))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 import polars.exceptions
@@ -32,6 +32,8 @@ except (ValueError, OSError) as error:
     print(error)
     raise SystemExit({PROBE_REFUSED})
 """
+Row: TypeAlias = dict[str, Any]
+"""A row of results, or of a table made of them: its columns by name."""
 STATUSES = ("ok", "skipped", "failed")
 OF_TRACE = (
     *("model", "role", "layer", "dtype", "sparsity", "precision", "pruning", "phase", "split", "values"),

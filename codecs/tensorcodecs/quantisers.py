@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorcodecs import packing
-from tensorcodecs.arrays import did_you_mean
+from tensorcodecs.arrays import Array, did_you_mean
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Rng = np.random.Generator | None
 

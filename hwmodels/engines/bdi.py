@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hwmodels.base import Array, HardwareModel
+from hwmodels.base import HardwareModel
 from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.layouts import STORED
+from tensorcodecs.arrays import Array
 from tensorcodecs.lines.bdi import Bdi
 
 _GEM5 = "gem5, src/mem/cache/compressors/Compressors.py, class BDI"

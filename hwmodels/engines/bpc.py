@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hwmodels.base import Array, HardwareModel
+from hwmodels.base import HardwareModel
 from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.layouts import STORED
+from tensorcodecs.arrays import Array
 from tensorcodecs.lines.bpc import Bpc, BpcCompresso
 
 _PIPELINE = "estimate: subtract, transpose and XOR, code two planes a cycle, shift them together"

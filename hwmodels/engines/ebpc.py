@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwmodels.base import Array, HardwareModel
+from hwmodels.base import HardwareModel
 from hwmodels.figures import Circuit, Figure, circuit_figures
 from hwmodels.layouts import STORED, laid_out
-from tensorcodecs.arrays import as_words
+from tensorcodecs.arrays import Array, as_words
 from tensorcodecs.lines.ebpc import Ebpc
 
 _PAPER = "Cavigelli et al., JETCAS 2019: encoder 2.8 kGE, decoder 1.7 kGE"

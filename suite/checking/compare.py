@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from suite import machine, results, runfile
-
-Row = dict[str, Any]
+from suite.results import Row
 
 CELL = ("trace", "trace_sha256", "codec")
 SIZES = ("status", "coded_bits", "state_bits", "effective_bits_32", "effective_bits_64")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from suite import machine, results, runfile
 from suite.measuring.fitting import STATES_FOLDER
 from suite.plan import NOT_INSTALLED
-
-Facts = dict[str, Any]
+from suite.runfile import Facts
 
 CELL = ("trace", "codec")
 SIZES = ("status", "coded_bits", "state_bits", "effective_bits_32", "effective_bits_64")

@@ -11,12 +11,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from tensorcodecs.arrays import Array
+
 T = TypeVar("T")
 
 BUDGET_S = 0.03

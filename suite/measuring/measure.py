@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import hwmodels
 from suite.journal import Record
@@ -26,9 +25,8 @@ from suite.measuring import clock, fitting, in_worker, memory
 from suite.measuring.reference import zero_aware_order0
 from suite.plan import Subject
 from tensorcodecs import anycodec, arrays, kernels, registry
+from tensorcodecs.arrays import Array
 from tracegen.corpus import Corpus, CorpusError, TraceInfo
-
-Array = npt.NDArray[Any]
 
 DAMAGED = "damaged"
 """Marks a record whose trace, not whose codec, is at fault."""

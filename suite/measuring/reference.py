@@ -23,11 +23,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import numpy.typing as npt
 
-from tensorcodecs.arrays import as_words
-
-Array = npt.NDArray[Any]
+from tensorcodecs.arrays import Array, as_words
 
 MIN_SAMPLES_PER_SYMBOL = 10
 """Below this many samples for each distinct value a plug-in entropy is unreliable."""

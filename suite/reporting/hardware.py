@@ -9,8 +9,8 @@ from typing import Any
 from hwmodels import figures as hw_figures
 from hwmodels.layouts import STORED
 from hwmodels.memories import CLOCK_GHZ, Memory
-from suite.reporting.leaderboard import Row
 from suite.reporting.tables import CODEC, RANK, Column, Section, is_main, ratio
+from suite.results import Row
 
 Figures = Mapping[str, Any]
 

@@ -11,14 +11,12 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from suite.plan import BASELINE
 from suite.reporting.breakdowns import SPLIT_ORDER, Breakdown, Group, breakdowns
-
-Row = dict[str, Any]
+from suite.results import Row
 
 IDENTITY = (
     *("trace", "model", "role", "layer", "dtype", "sparsity", "precision", "pruning", "phase"),

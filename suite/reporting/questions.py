@@ -14,9 +14,8 @@ import polars as pl
 
 from suite.reporting.formats import markdown_table
 from suite.reporting.tables import Column, Section, rate, ratio
-
-Row = dict[str, Any]
-Facts = dict[str, Any]
+from suite.results import Row
+from suite.runfile import Facts
 
 SHOWN_ROWS = 10
 _SIZED = "status = 'ok' AND lossless"

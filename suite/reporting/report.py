@@ -11,7 +11,8 @@ import polars as pl
 
 from suite import results, runfile
 from suite.reporting import leaderboard
-from suite.reporting.leaderboard import Board, Row
+from suite.reporting.leaderboard import Board
+from suite.results import Row
 
 DIGEST_CHUNK_BYTES = 1 << 20
 

@@ -10,15 +10,13 @@ import hashlib
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from suite.plan import NOT_INSTALLED
 from suite.reporting.formats import markdown_table
 from suite.reporting.tables import Column, Section
-
-Facts = dict[str, Any]
+from suite.runfile import Facts
 
 CARD_FILE, CARD_TEXT_FILE = "card.json", "reproduction.md"
 CARD_SCHEMA_VERSION = 1

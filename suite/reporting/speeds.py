@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 from suite.reporting.tables import CODEC, Column, Document, Section, percent, rate
-
-Row = dict[str, Any]
+from suite.results import Row
 
 QUARTILES = {"first_quartile": 0.25, "median": 0.5, "third_quartile": 0.75}
 

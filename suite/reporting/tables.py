@@ -9,7 +9,8 @@ from typing import Any
 
 from suite.machine import noise
 from suite.reporting.breakdowns import Breakdown
-from suite.reporting.leaderboard import Board, Row
+from suite.reporting.leaderboard import Board
+from suite.results import Row
 from suite.safetext import visible
 
 Format = Callable[[Any], str]

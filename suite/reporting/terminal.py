@@ -13,9 +13,10 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from suite.reporting import tables
-from suite.reporting.leaderboard import Board, Row
+from suite.reporting.leaderboard import Board
 from suite.reporting.report import Report
 from suite.reporting.tables import Column
+from suite.results import Row
 from suite.safetext import visible
 
 WIDTH_WHEN_PIPED = 140

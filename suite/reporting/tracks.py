@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,10 @@ import polars as pl
 from suite.reporting import bootstrap
 from suite.reporting.leaderboard import JUDGED
 from suite.reporting.tables import CODEC, Column, Document, Section, ratio
+from suite.results import Row
+from suite.runfile import Facts
 from tensorcodecs.specs import parse_spec
 
-Row = dict[str, Any]
-Facts = dict[str, Any]
 Bits = npt.NDArray[np.int64]
 
 LINE_BYTES = 64

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tensorcodecs.arrays import did_you_mean, dtype_name, resolve_dtype
+from tensorcodecs.arrays import Array, did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import DTYPES, NAME_PATTERN, PHASES, ROLES, SPLITS, Corpus, CorpusError
 from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite
 from tracegen.progress import Report
-
-Array = npt.NDArray[Any]
 
 REQUIRED_KEYS = ("file", "model", "role", "layer", "dtype")
 OPTIONAL_KEYS = ("sparsity", "pruning", "phase", "precision", "kind", "split")

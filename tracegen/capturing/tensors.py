@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from tracegen.corpus.recording import Array, Captured, Recorder, layer_name
+from tensorcodecs.arrays import Array
+from tracegen.corpus.recording import Captured, Recorder, layer_name
 
 STATE_KINDS = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
 """What the tensors of an optimiser's state are called, by the key that torch.optim has for them."""

@@ -3,6 +3,7 @@
 This exports what readers need; writers are in `tracegen.corpus.writing` and `tracegen.corpus.recording`.
 """
 
+from tensorcodecs.arrays import Array
 from tracegen.corpus.reading import (
     CHECKPOINTS,
     DTYPES,
@@ -17,7 +18,6 @@ from tracegen.corpus.reading import (
     SCHEMA_VERSION,
     SPLITS,
     TRACES,
-    Array,
     Attribute,
     Corpus,
     CorpusError,

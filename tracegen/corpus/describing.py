@@ -14,9 +14,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from tensorcodecs.arrays import as_words, raw_bytes
-
-Array = npt.NDArray[Any]
+from tensorcodecs.arrays import Array, as_words, raw_bytes
 
 RUN_LENGTHS = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, None))
 """Classes of run lengths in words, first and last; None = no limit."""

@@ -28,9 +28,8 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
-from tensorcodecs.arrays import raw_bytes, resolve_dtype
+from tensorcodecs.arrays import Array, raw_bytes, resolve_dtype
 from tracegen.corpus import _guarding
 
 SCHEMA = "squeezemark-traces"
@@ -52,7 +51,6 @@ IDENTITY_1 = ("role", "layer", "dtype", "sparsity", "pruning", "phase", "sha256"
 IDENTITY = (*IDENTITY_1, "precision", "kind", "split")
 
 Attribute = str | int | float | bool | list[Any]
-Array = npt.NDArray[Any]
 
 
 class CorpusError(ValueError):

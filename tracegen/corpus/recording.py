@@ -10,13 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
-from tensorcodecs.arrays import did_you_mean, dtype_name
+from tensorcodecs.arrays import Array, did_you_mean, dtype_name
 from tracegen.corpus.reading import CorpusError
 from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite, cut_shape
-
-Array = npt.NDArray[Any]
 
 DEFAULT_MAX_BYTES = 1 << 20
 VERSION = "1"

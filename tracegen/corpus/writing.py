@@ -18,7 +18,7 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from tensorcodecs.arrays import as_words, dtype_name, resolve_dtype
+from tensorcodecs.arrays import Array, as_words, dtype_name, resolve_dtype
 from tracegen.corpus._sink import Sink, uninterrupted
 from tracegen.corpus.reading import (
     CHECKPOINTS,
@@ -32,7 +32,6 @@ from tracegen.corpus.reading import (
     SCHEMA_VERSION,
     SPLITS,
     TRACES,
-    Array,
     Attribute,
     CorpusError,
     ModelInfo,

@@ -5,14 +5,11 @@ Layer-wise and not global, so that a trace called 90 % pruned holds 90 % zeros. 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from tensorcodecs.arrays import did_you_mean
+from tensorcodecs.arrays import Array, did_you_mean
 
-Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 LEVELS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)

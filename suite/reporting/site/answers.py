@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from suite.reporting import questions, tracks
-from suite.reporting.leaderboard import Row
 from suite.reporting.questions import Answer
 from suite.reporting.report import Report
 from suite.reporting.site.block import Block
@@ -27,6 +26,7 @@ from suite.reporting.site.charts import (
 )
 from suite.reporting.site.payload import rounded
 from suite.reporting.tables import Section
+from suite.results import Row
 
 CHARTED_ROWS = 12
 _ROWS_MIN = 2  # one codec alone answers nothing

@@ -9,9 +9,9 @@ from typing import Any
 
 from suite.plan import BASELINE
 from suite.reporting.breakdowns import Breakdown
-from suite.reporting.leaderboard import Row
 from suite.reporting.report import Report
 from suite.reporting.site.payload import rounded
+from suite.results import Row
 
 Spec = dict[str, Any]
 

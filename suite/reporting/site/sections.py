@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from suite.plan import BASELINE
 from suite.reporting import tables
-from suite.reporting.leaderboard import Row
 from suite.reporting.report import Report
 from suite.reporting.site import charts
 from suite.reporting.site.answers import by_track, eight_questions
 from suite.reporting.site.block import Block
 from suite.reporting.site.heatmap import heatmap
 from suite.reporting.tables import Column, Section
+from suite.results import Row
 
 FAST_MB_S = 1000.0
 
