@@ -8,6 +8,8 @@ import h5py
 import ml_dtypes
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from support import sample_traces
 
 from tracegen.corpus import DTYPES, Corpus, CorpusError, corpus_digest
@@ -110,7 +112,7 @@ def test_byte_order_and_layout_do_not_change_the_identity(tmp_path):
         (np.zeros(0, np.int8), {}, "is empty"),
         (np.zeros(3, np.int8), {"role": "wieghts"}, "role 'wieghts' is not one of weights, activations"),
         (np.zeros(3, np.int8), {"sparsity": 80}, r"sparsity 80 of weights/w is not in \[0, 1\]"),
-        (np.zeros(3, np.int8), {"layer": "a/b"}, "layer 'a/b' may hold"),
+        (np.zeros(3, np.int8), {"layer": "a/b"}, "layer 'a/b' is no legal name: it may hold"),
         (np.zeros(3, np.int8), {"dtype": "bf16"}, "does not fit an array of int8"),
         (np.zeros(3, np.complex64), {}, "dtype 'complex64' is not one of"),
         (np.zeros(3, np.int8), {"attributes": {"x": object()}}, "is not a number"),
@@ -209,3 +211,58 @@ def test_other_writers_keep_nothing_and_take_nothing_over(tmp_path):
     other = CorpusWriter(tmp_path / "c", name="two", version="1", description="", resume_key="other")
     with pytest.raises(CorpusError, match="no trace was written"), other:
         assert other.models == []
+
+
+TEXTS = st.text(st.characters(codec=None), max_size=12)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.fixed_dictionaries(dict.fromkeys(("origin", "licence", "title", "description"), TEXTS)),
+    name=st.one_of(st.just("n"), TEXTS, st.integers(190, 260).map("n".__mul__)),
+    version=st.one_of(st.just("1"), TEXTS),
+    attribute=TEXTS,
+)
+@example(texts={"origin": "team \U0001f469\u200d\U0001f4bb"}, name="n", version="1", attribute="")
+@example(texts={"licence": "MIT\r\n"}, name="n", version="1", attribute="")
+@example(texts={"title": "soft\u00adhyphen"}, name="n", version="1", attribute="")
+@example(texts={}, name="n" * 200, version="1", attribute="")
+@example(texts={}, name="n", version="1", attribute="\ud800")
+def test_whatever_the_writer_takes_the_reader_reads(tmp_path_factory, texts, name, version, attribute):
+    folder = tmp_path_factory.mktemp("texts") / "corpus"
+    texts = {"origin": "o", "licence": "l", "title": "t", "description": "d", **texts}
+    header = {"name": name, "version": version, "description": texts.pop("description")}
+    array = np.zeros(2, np.float32)
+    try:
+        with (
+            CorpusWriter(folder, **header) as corpus,
+            corpus.model("m", metric="m", higher_is_better=True, **texts) as model,
+        ):
+            model.add_trace(array, Identity("weights", "w"), attributes={"note": attribute})
+    except CorpusError:
+        assert not list(folder.glob("*.json")), "a refused corpus can be made again in the same folder"
+        return
+    with Corpus.open(folder) as corpus:
+        assert (corpus.name, corpus.version, corpus.description) == tuple(header.values())
+        assert {key: getattr(corpus.models["m"], key) for key in texts} == texts
+        assert [wrong for _, wrong in corpus.verify()] == [None]
+        assert corpus.attributes(corpus.traces[0])["note"] == attribute
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("origin", "left\u202eright", "origin .* has control characters: U\\+202E RIGHT-TO-LEFT OVERRIDE"),
+        ("licence", "MIT\r\n", "licence .* has control characters: U\\+000D"),
+        ("title", "a\u00adb", "title .* U\\+00AD SOFT HYPHEN"),
+        ("metric", "\ud800", "metric .* U\\+D800"),
+        ("origin", None, "origin None is NoneType, no text"),
+    ],
+)
+def test_a_text_that_readers_refuse_is_refused_before_anything_is_written(tmp_path, option, text, message):
+    with (
+        pytest.raises(CorpusError, match=message),
+        CorpusWriter(tmp_path / "c", name="c", version="1", description="d") as corpus,
+        corpus.model("m", **MODEL | {option: text}),
+    ):
+        pytest.fail("the model is open")

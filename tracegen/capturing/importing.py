@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tensorcodecs.arrays import Array, did_you_mean, dtype_name, resolve_dtype
-from tracegen.corpus import DTYPES, NAME_PATTERN, PHASES, ROLES, SPLITS, Corpus, CorpusError
-from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite
+from tracegen.corpus import DTYPES, PHASES, ROLES, SPLITS, Corpus, CorpusError
+from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite, check_name, shown
 from tracegen.progress import Report
 
 REQUIRED_KEYS = ("file", "model", "role", "layer", "dtype")
@@ -59,7 +59,7 @@ def import_arrays(
     """
     entries = read_index(index)
     report.start(f"importing {index.name}", len(entries))
-    writer = CorpusWriter(out, name=name, version=VERSION, description=f"Imported from {index.name}.")
+    writer = CorpusWriter(out, name=name, version=VERSION, description=f"Imported from {shown(index.name)}.")
     with writer:
         for model in dict.fromkeys(entry.model for entry in entries):
             facts = {"title": model, "metric": "none", "origin": origin, "licence": licence}
@@ -102,9 +102,8 @@ def _entry(where: str, row: object) -> Entry:
         if not isinstance(row[key], str):
             raise CorpusError(f"{where}: {key} must be a string, not {_kind(row[key])}")
     where = f"{where} ({row['file']})"
-    for key in ("model", "layer"):
-        if not NAME_PATTERN.fullmatch(row[key]):
-            raise CorpusError(f"{where}: {key} {row[key]!r} may hold letters, digits and _ . + - only")
+    check_name(f"{where}: model", row["model"])
+    check_name(f"{where}: layer", row["layer"], None)
     _choice(where, "role", row["role"], ROLES)
     _choice(where, "phase", row.get("phase", "inference"), PHASES)
     _choice(where, "split", row.get("split", "test"), SPLITS)

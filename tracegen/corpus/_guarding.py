@@ -24,6 +24,8 @@ MAX_TRACE_BYTES = 8 << 30
 MAX_CHUNK_BYTES = 256 << 20
 MAX_CHUNKS = 1 << 20
 MAX_DIMENSIONS = 32
+MAX_NAME = 199
+"""Characters of a name: with what is put around it, it stays below the 255 bytes of a file's."""
 MAX_ATTRIBUTES = 1024
 MAX_ATTRIBUTE_BYTES = 64 << 20
 
@@ -33,6 +35,9 @@ _LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _TRACE_NAME = re.compile(r"[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+/[a-z]+/[A-Za-z0-9_.+@-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories: controls, directions of writing, halves of pairs, separators of lines."""
+_HARMLESS = frozenset("\n\t\u200c\u200d")
 _NAMES = ("model", "role", "layer", "dtype", "pruning", "phase", "precision", "split")
 
 
@@ -48,10 +53,31 @@ def max_trace_bytes() -> int:
 def wrong_header(data: Mapping[str, Any]) -> str:
     """What is wrong with a manifest's facts of the corpus itself: name and version become folders' names."""
     for key in ("name", "version"):
-        if not (isinstance(data[key], str) and len(data[key]) < 200 and _NAME.fullmatch(data[key])):
-            return f"{key} {data[key]!r} is no legal name"
-    if bad := next(_control_texts(data), None):
-        return f"control characters in {bad[:40]!r}"
+        if wrong := wrong_name(data[key]):
+            return f"{key} {data[key]!r:.60} {wrong}"
+    return next((f"{text!r:.60} {wrong}" for text in _texts(data) if (wrong := wrong_text(text))), "")
+
+
+def wrong_name(name: object, length_max: int | None = MAX_NAME) -> str:
+    """What is wrong with a name that becomes a file's or, without `length_max`, a part of a trace's name."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return "is no legal name: it may hold letters, digits and _ . + - only, and never begins with . + -"
+    if length_max is not None and len(name) > length_max:
+        return f"is no legal name: it has {len(name)} characters, {length_max} are allowed"
+    return ""
+
+
+def wrong_text(text: object) -> str:
+    """What is wrong with a text: characters that would act on a terminal instead of being shown.
+
+    New lines, tabs, and the two joiners that emojis and some scripts need are none of these.
+    """
+    if not isinstance(text, str):
+        return f"is {type(text).__name__}, no text"
+    for character in text:
+        if unicodedata.category(character) in _ACTING and character not in _HARMLESS:
+            named = f"U+{ord(character):04X} {unicodedata.name(character, 'a control character')}"
+            return f"has control characters: {named}"
     return ""
 
 
@@ -61,8 +87,8 @@ def wrong_trace(row: Mapping[str, Any]) -> str:
         return f"trace {row['name']!r} has no legal name"
     for key in _NAMES:
         value = row.get(key, "none")
-        if not isinstance(value, str) or not _NAME.fullmatch(value):
-            return f"{key} {value!r} of {row['name']!r} is no legal name"
+        if wrong := wrong_name(value, MAX_NAME if key == "model" else None):
+            return f"{key} {value!r:.60} of {row['name']!r:.60} {wrong}"
     if row["name"].partition("/")[0] != row["model"] or ".." in row["name"].split("/"):
         return f"trace {row['name']!r} is not of model {row['model']!r}"
     if not _SHA256.fullmatch(row["sha256"]):
@@ -86,18 +112,16 @@ def _wrong_shape(row: Mapping[str, Any]) -> str:
     return f"{row['name']!r} claims {n_bytes} bytes; a trace has at most {limit} here" * (n_bytes > limit)
 
 
-def _control_texts(data: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
-    """Texts with characters that would act on a terminal instead of being shown."""
-    if isinstance(data, str) and any(
-        unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t" for c in data
-    ):
+def _texts(data: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
+    """All texts in it, keys included."""
+    if isinstance(data, str):
         yield data
     elif isinstance(data, dict):
         for item in data.items():
-            yield from _control_texts(list(item))
+            yield from _texts(list(item))
     elif isinstance(data, list):
         for value in data:
-            yield from _control_texts(value)
+            yield from _texts(value)
 
 
 def wrong_file(root: Path, path: Path) -> str:

@@ -19,13 +19,13 @@ import h5py
 import numpy as np
 
 from tensorcodecs.arrays import Array, as_words, dtype_name, resolve_dtype
+from tracegen.corpus import _guarding
 from tracegen.corpus._sink import Sink, uninterrupted
 from tracegen.corpus.reading import (
     CHECKPOINTS,
     DTYPES,
     IDENTITY,
     MANIFEST,
-    NAME_PATTERN,
     PHASES,
     ROLES,
     SCHEMA,
@@ -67,6 +67,11 @@ def cut_leading(array: Array, max_bytes: int) -> Array:
     return array[tuple(map(slice, cut_shape(array.shape, array.itemsize, max_bytes)))]
 
 
+def shown(name: str) -> str:
+    """The name of a file, which may be made of any bytes, as a text that readers take."""
+    return "".join("_" if _guarding.wrong_text(character) else character for character in name)
+
+
 def check_finite(where: str, values: Array) -> None:
     """Raise CorpusError, naming `where`, for NaNs and infinities in an array of any dtype."""
     bad = 0 if values.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
@@ -82,9 +87,17 @@ def _one_of(what: str, value: str, legal: tuple[str, ...]) -> str:
     return value
 
 
-def _check_name(what: str, value: str) -> str:
-    if not NAME_PATTERN.fullmatch(value):
-        raise CorpusError(f"{what} {value!r} may hold letters, digits and _ . + - only")
+def check_name(what: str, value: str, length_max: int | None = _guarding.MAX_NAME) -> str:
+    """Return the name; CorpusError, naming `what`, where readers would refuse it."""
+    if wrong := _guarding.wrong_name(value, length_max):
+        raise CorpusError(f"{what} {value!r:.60} {wrong}")
+    return value
+
+
+def check_text(what: str, value: str) -> str:
+    """Return the text; CorpusError, naming `what` and the character, where readers would refuse it."""
+    if wrong := _guarding.wrong_text(value):
+        raise CorpusError(f"{what} {value!r:.60} {wrong}")
     return value
 
 
@@ -112,10 +125,10 @@ class Identity:
         _one_of("role", self.role, ROLES)
         _one_of("phase", self.phase, PHASES)
         _one_of("split", self.split, SPLITS)
-        _check_name("layer", self.layer)
+        check_name("layer", self.layer, None)
         for what in ("pruning", "precision", "kind"):
             if value := getattr(self, what):
-                _check_name(what, value)
+                check_name(what, value, None)
         if not 0.0 <= self.sparsity <= 1.0:
             raise CorpusError(f"sparsity {self.sparsity} of {self.role}/{self.layer} is not in [0, 1]")
 
@@ -155,7 +168,7 @@ class ModelWriter:
         dtype = _one_of("dtype", dtype_name(array.dtype), DTYPES)
         facts = {**asdict(identity), "dtype": dtype, "precision": identity.precision or dtype}
         variant = variant_name(facts["precision"], identity.sparsity, identity.pruning_method)
-        plain = {key: _plain(value) for key, value in (attributes or {}).items()}
+        plain = {key: _plain(key, value) for key, value in (attributes or {}).items()}
         trace = TraceInfo(
             **{**facts, "sparsity": float(identity.sparsity), "pruning": identity.pruning_method},
             name=trace_name(self.info.name, variant, identity.role, identity.layer, identity.phase),
@@ -253,13 +266,16 @@ class CorpusWriter:
     """
 
     def __init__(self, out: Path, *, name: str, version: str, description: str, resume_key: str = "") -> None:
-        """Raises CorpusError where `out` holds a corpus already: a published trace is never edited."""
+        """Raises CorpusError for a name or a text that readers would refuse.
+
+        And where `out` holds a corpus already: a published trace is never edited.
+        """
         self.out = Path(out)
         self._resume_key = resume_key
         self.header = {
-            "name": _check_name("corpus name", name),
-            "version": version,
-            "description": description,
+            "name": check_name("corpus name", name),
+            "version": check_name("corpus version", version),
+            "description": check_text("description", description),
         }
         self.models: list[ModelInfo] = []
         self.traces: list[TraceInfo] = []
@@ -301,8 +317,10 @@ class CorpusWriter:
     def model(
         self, name: str, *, title: str, metric: str, higher_is_better: bool, origin: str, licence: str
     ) -> Iterator[ModelWriter]:
-        """Open one model's file for writing."""
-        info = ModelInfo(_check_name("model", name), title, metric, higher_is_better, origin, licence)
+        """Open one model's file for writing; CorpusError for a name or a text that readers would refuse."""
+        for what, text in (("title", title), ("metric", metric), ("origin", origin), ("licence", licence)):
+            check_text(what, text)
+        info = ModelInfo(check_name("model", name), title, metric, higher_is_better, origin, licence)
         if any(done.name == name for done in self.models):
             raise CorpusError(f"model {name!r} is there twice")
         with Sink(self._partial / f"{name}.h5", "w+") as sink:
@@ -351,10 +369,13 @@ def _row(trace: TraceInfo) -> dict[str, Any]:
     return {key: value for key, value in asdict(trace).items() if key not in ("attributes", "kind") or value}
 
 
-def _plain(value: Any) -> Attribute:  # noqa: ANN401 - whatever the maker of a trace hands over
+def _plain(key: str, value: Any) -> Attribute:  # noqa: ANN401 - whatever the maker of a trace hands over
     plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
     if not isinstance(plain, str | int | float | bool | list):
         raise CorpusError(f"attribute {value!r} is not a number, a string or an array of them")
+    for text in (key, plain):
+        if isinstance(text, str):
+            check_text(f"attribute {key!r:.60}:", text)
     return plain
 
 
