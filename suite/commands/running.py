@@ -165,9 +165,10 @@ def _execute(this: Run, watcher: Watcher) -> None:
 def _end(this: Run, *, is_ranked: bool) -> None:
     """End with another code than 0 where the board says less than it seems to."""
     if this.damaged:
-        first = min(this.damaged.items())
+        name, reason = min(this.damaged.items())
+        what = "damaged" if any(why.startswith("damaged") for why in this.damaged.values()) else "locked"
         fail(
-            f"{len(this.damaged)} damaged traces, this board cannot be trusted; first {first[0]}: {first[1]}",
+            f"{len(this.damaged)} {what} traces, this board cannot be trusted; first {name}: {reason}",
             EXIT_UNTRUSTED,
         )
     if not is_ranked:

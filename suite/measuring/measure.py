@@ -26,7 +26,7 @@ from suite.measuring.reference import zero_aware_order0
 from suite.plan import Subject
 from tensorcodecs import anycodec, arrays, kernels, registry
 from tensorcodecs.arrays import Array
-from tracegen.corpus import Corpus, CorpusError, TraceInfo
+from tracegen.corpus import Corpus, CorpusError, LockedError, TraceInfo
 
 DAMAGED = "damaged"
 """Marks a record whose trace, not whose codec, is at fault."""
@@ -216,7 +216,8 @@ def _not_ok(status: str, reason: str) -> Record:
 
 
 def _damaged(error: CorpusError) -> Record:
-    return {**_not_ok("failed", f"damaged trace: {error}"), DAMAGED: True}
+    what = "locked" if isinstance(error, LockedError) else "damaged"
+    return {**_not_ok("failed", f"{what} trace: {error}"), DAMAGED: True}
 
 
 @functools.cache

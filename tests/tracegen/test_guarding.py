@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+import os
 import re
 import resource
+import subprocess
+import sys
 
 import h5py
 import numpy as np
 import pytest
 
-from tracegen.corpus import Corpus, CorpusError, _guarding, corpus_digest, trace_from_row
+from tracegen.corpus import Corpus, CorpusError, LockedError, _guarding, corpus_digest, trace_from_row
 
 PATH = "/traces/float32-s0/weights/fc1"
 WORDS = np.arange(4096, dtype=np.float32).reshape(64, 64)
@@ -276,3 +279,76 @@ def test_a_trace_twice_is_refused(own_corpus):
     rewritten(own_corpus, lambda data: data["traces"].append(data["traces"][0]))
     with pytest.raises(CorpusError, match="a trace twice"):
         Corpus.open(own_corpus)
+
+
+def in_a_process(code):
+    """Start a process that runs `code` and says so; it holds what it holds until it is killed."""
+    script = f"import fcntl, os, time, h5py\n{code}\nprint('held', flush=True)\ntime.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_file_that_another_program_locks_is_read(own_corpus):
+    file = str(own_corpus / "net.h5")
+    holder = in_a_process(f"f = open({file!r}, 'r+b'); fcntl.flock(f, fcntl.LOCK_EX)")
+    try:
+        with Corpus.open(own_corpus) as corpus:
+            assert [wrong for _, wrong in corpus.verify() if wrong] == []
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_file_that_another_program_writes_is_told_as_locked_and_not_as_damaged(own_corpus):
+    file = str(own_corpus / "net.h5")
+    holder = in_a_process(
+        f"f = h5py.File({file!r}, 'r+', libver=('v110', 'v110')); f.attrs['x'] = 1; f.flush()"
+    )
+    try:
+        with (
+            Corpus.open(own_corpus) as corpus,
+            pytest.raises(LockedError, match=r"net\.h5 is locked: another program writes to it") as caught,
+        ):
+            corpus.read(corpus.traces[0])
+        assert "truncated" not in str(caught.value)
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_file_that_this_process_has_open_is_read(own_corpus):
+    with h5py.File(own_corpus / "net.h5") as _, Corpus.open(own_corpus) as corpus:
+        corpus.read(corpus.traces[0])
+
+
+@pytest.mark.parametrize(
+    ("folder", "store"),
+    [
+        ("models--a--b/snapshots/0123", "models--a--b/blobs"),
+        ("models--a--b/snapshots/0123/deeper", "models--a--b/blobs"),
+        ("repository/traces", "repository/.git/annex/objects/Xx/Yy"),
+    ],
+)
+def test_links_into_a_user_s_own_store_are_followed(own_corpus, tmp_path, folder, store):
+    """As huggingface_hub and git-annex make them, manifest and all."""
+    folder, store = tmp_path / folder, tmp_path / store
+    folder.mkdir(parents=True)
+    store.mkdir(parents=True)
+    for path in own_corpus.iterdir():
+        blob = path.rename(store / f"{len(path.name)}c0ffee")
+        (folder / path.name).symlink_to(os.path.relpath(blob, folder))
+    with Corpus.open(folder) as corpus:
+        assert [wrong for _, wrong in corpus.verify() if wrong] == []
+
+
+def test_any_other_link_is_told_as_a_link(own_corpus, tmp_path):
+    (own_corpus / "net.h5").rename(tmp_path / "elsewhere.h5")
+    (own_corpus / "net.h5").symlink_to("../elsewhere.h5")
+    with (
+        Corpus.open(own_corpus) as corpus,
+        pytest.raises(
+            CorpusError, match=r"net\.h5 is a symbolic link that leads out .* put a copy of it there"
+        ),
+    ):
+        corpus.read(corpus.traces[0])

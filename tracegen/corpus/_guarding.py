@@ -126,14 +126,44 @@ def _texts(data: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
 
 def wrong_file(root: Path, path: Path) -> str:
     """What is wrong with a file's place: its name or a symbolic link may lead out of the folder `root`."""
-    return "" if path.resolve().is_relative_to(root.resolve()) else "leads out of the corpus's folder"
+    home, target = root.resolve(), path.resolve()
+    if target.is_relative_to(home) or _is_in_own_store(home, target):
+        return ""
+    link = "is a symbolic link that" if path.is_symlink() else ""
+    return f"{link} leads out of the corpus's folder, to {target}: put a copy of it there".strip()
+
+
+def _is_in_own_store(home: Path, target: Path) -> bool:
+    """Whether the file lies where a store of its user's own keeps what the folder `home` links to.
+
+    The cache of huggingface_hub has blobs/ beside the snapshots/; git-annex keeps objects in the repository.
+    """
+    if hasattr(os, "getuid") and target.stat().st_uid not in (os.getuid(), 0):
+        return False
+    folders = (home, *home.parents)
+    hubs = (folder.parent / "blobs" for folder in folders if folder.name == "snapshots")
+    annexes = (folder / ".git" / "annex" / "objects" for folder in folders)
+    return any(target.is_relative_to(store) for store in (*hubs, *annexes))
 
 
 def open_file(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading; from then on HDF5 loads no filters from plug-in folders."""
+    """Open an HDF5 file for reading; from then on HDF5 loads no filters from plug-in folders.
+
+    No lock is taken: file systems that cannot lock are read, too, and nobody is kept from writing.
+    """
     while h5py.h5pl.size():
         h5py.h5pl.remove(0)
-    return h5py.File(path, "r")
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "flag values don't match" not in str(error):
+            raise
+        return h5py.File(path, "r")  # this very process has it open, with locks
+
+
+def is_lock(error: OSError) -> bool:
+    """Whether a file could not be opened because it is locked, or open elsewhere for writing."""
+    return any(word in str(error).lower() for word in ("lock", "already open for"))
 
 
 def wrong_link(file: h5py.File, path: str) -> str:

@@ -57,6 +57,10 @@ class CorpusError(ValueError):
     """Something about a corpus that its user must know, in one line."""
 
 
+class LockedError(CorpusError):
+    """A file of the corpus is sound, for all that is known, but another program has it."""
+
+
 @dataclass(frozen=True)
 class TraceInfo:
     """The identity of a trace: everything about it but its bits.
@@ -296,6 +300,8 @@ class Corpus:
             try:
                 self._open_files[name] = _guarding.open_file(path)
             except OSError as error:
+                if _guarding.is_lock(error):
+                    raise LockedError(f"{path} is locked: another program writes to it ({error})") from error
                 raise CorpusError(f"{path} is no readable HDF5 file (truncated?): {error}") from error
         return self._open_files[name]
 

@@ -224,6 +224,19 @@ def test_a_flipped_bit_in_a_trace_is_found_by_its_digest(call, own_corpus, tmp_p
     assert statuses == [("failed", 2), ("ok", 10)]
 
 
+def test_a_trace_that_another_program_writes_is_locked_and_not_damaged(call, own_corpus, tmp_path):
+    import h5py
+
+    with h5py.File(own_corpus / "net.h5", "r+", libver=("v110", "v110")) as file:
+        file.flush()
+        done = run(call, own_corpus, tmp_path / "o", "--codecs", "zvc", "--no-timing")
+    assert done.returncode == 3
+    assert "locked traces" in done.stderr
+    assert "damaged" not in done.stderr
+    done = run(call, own_corpus, tmp_path / "o", "--codecs", "zvc", "--no-timing")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_full_disk_is_one_line_and_keeps_what_was_written(corpus_folder, tmp_path):
     out = tmp_path / "out"
     options = ("--no-timing", "--codecs", "zlib", "--no-page")
