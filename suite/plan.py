@@ -83,10 +83,18 @@ def choose_subjects(patterns: str | None) -> list[Subject]:
     spec. None means the whole board.
     """
     specs: list[str] = []
-    for pattern in patterns.split(",") if patterns else board_specs():
-        specs.extend(_expand(pattern.strip()))
+    for pattern in _split("codecs", patterns) if patterns is not None else board_specs():
+        specs.extend(_expand(pattern))
     subjects = {s.spec: s for s in (make_subject(spec) for spec in (BASELINE, *specs))}
     return list(subjects.values())
+
+
+def _split(option: str, text: str) -> list[str]:
+    """The parts between commas; an empty one is a slip, and never means everything."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise PlanError(f"--{option} {text!r} has an empty part; leave the option out for all")
+    return parts
 
 
 def _expand(pattern: str) -> list[str]:
@@ -110,8 +118,8 @@ def choose_traces(traces: Sequence[TraceInfo], select: str | None) -> list[Trace
     Raises PlanError for an unknown key or a selection that matches no trace.
     """
     chosen = list(traces)
-    for term in select.split(",") if select else ():
-        key, equals, value = term.strip().partition("=")
+    for term in _split("select", select) if select is not None else ():
+        key, equals, value = term.partition("=")
         if not equals or key not in SELECT_KEYS:
             raise PlanError(
                 f"cannot select by {term!r}: it is KEY=VALUE{arrays.did_you_mean(key, SELECT_KEYS)}"

@@ -121,8 +121,10 @@ def write(table: pl.DataFrame, folder: Path) -> Path:
     """
     path = folder / RESULTS_FILE
     beside = path.with_suffix(".parquet.part")
+    # Files and not their names: polars takes none that is not UTF-8.
     try:
-        table.write_parquet(beside)
+        with beside.open("wb") as file:
+            table.write_parquet(file)
     except polars.exceptions.PolarsError as error:  # as polars calls a full disk
         raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
     beside.replace(path)
@@ -135,19 +137,20 @@ def read(folder: Path) -> pl.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no results at {folder}: it holds no {RESULTS_FILE}")
     try:
-        stored = pl.read_parquet_schema(path)
-        missing = [name for name in SCHEMA if name not in stored]
-        if lost := [name for name in missing if name not in ADDED_LATER]:
-            raise ValueError(f"{path} lacks the column {lost[0]!r}")
-        present = {name: stored[name] for name in SCHEMA if name in stored}
-        # A column of nulls alone may have been stored as such.
-        other = [name for name, dtype in present.items() if dtype not in (SCHEMA[name], pl.Null)]
-        if other:
-            raise ValueError(f"{path}: column {other[0]!r} is {stored[other[0]]}, not {SCHEMA[other[0]]}")
-        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-        if rows > MAX_ROWS:
-            raise ValueError(f"{path} has {rows} rows; {MAX_ROWS} are read")
-        table = pl.read_parquet(path, columns=list(present))
+        with path.open("rb") as file:
+            stored = pl.read_parquet_schema(file)
+            missing = [name for name in SCHEMA if name not in stored]
+            if lost := [name for name in missing if name not in ADDED_LATER]:
+                raise ValueError(f"{path} lacks the column {lost[0]!r}")
+            present = {name: stored[name] for name in SCHEMA if name in stored}
+            # A column of nulls alone may have been stored as such.
+            other = [name for name, dtype in present.items() if dtype not in (SCHEMA[name], pl.Null)]
+            if other:
+                raise ValueError(f"{path}: column {other[0]!r} is {stored[other[0]]}, not {SCHEMA[other[0]]}")
+            rows = pl.scan_parquet(file).select(pl.len()).collect().item()
+            if rows > MAX_ROWS:
+                raise ValueError(f"{path} has {rows} rows; {MAX_ROWS} are read")
+            table = pl.read_parquet(file, columns=list(present))
     except (polars.exceptions.PolarsError, OSError) as error:
         raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     return table.with_columns(**{name: ADDED_LATER[name] for name in missing}).select(*SCHEMA)

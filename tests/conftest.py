@@ -30,7 +30,8 @@ def call(tmp_path):
             cwd=tmp_path,
             env=environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             timeout=timeout,
             check=False,
         )

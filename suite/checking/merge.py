@@ -12,6 +12,7 @@ from suite import machine, results, runfile
 from suite.measuring.fitting import STATES_FOLDER
 from suite.plan import NOT_INSTALLED
 from suite.runfile import Facts
+from suite.safetext import visible
 
 CELL = ("trace", "codec")
 SIZES = ("status", "coded_bits", "state_bits", "effective_bits_32", "effective_bits_64")
@@ -138,7 +139,7 @@ def _facts(
         "phases": {},
         MERGED: [
             {
-                "run": folder.name,
+                "run": visible(folder.name),
                 "times_kept": kept,
                 **{key: fact.get(key) for key in ("machine", "versions", "phases")},
             }

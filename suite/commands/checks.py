@@ -26,10 +26,18 @@ EXIT_UNCHECKED = 4
 EXIT_SLOWER = 4
 """`compare --fail-on times|any`: B is slower beyond noise."""
 
+EXITS_OF_VERIFY = (
+    "Exit code: 0 what was checked is the same, 1 error, 2 usage, 3 something differs, 4 nothing "
+    "differs but nothing (with --strict: not everything) could be checked."
+)
+EXITS_OF_COMPARE = (
+    "Exit code: 0 the same (as to --fail-on), 1 error, also --fail-on times with times of different "
+    "machines, 2 usage, 3 sizes differ at equal versions, 4 B is slower."
+)
 folder_type = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(epilog=EXITS_OF_VERIFY)
 @click.argument("folder", type=folder_type, metavar="REPORT_DIR")
 @click.option(
     "--sample",
@@ -44,15 +52,11 @@ folder_type = click.Path(path_type=Path)
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: cores]")
 @click.option("--strict", is_flag=True, help="Exit with code 4 where a cell cannot be checked here.")
 def verify(folder: Path, sample: int | None, corpus: Path, seed: int, jobs: int | None, strict: bool) -> None:
-    r"""Measure the sizes of a run or a published report again, and name every one that differs.
+    """Measure the sizes of a run or a published report again, and name every one that differs.
 
     Never measures times. Also checks the digest in card.json, leaderboard.csv against the records, and what
     the records say of each trace against the corpus. A cell whose codec is not installed here, or in another
     version, is named as not checkable.
-
-    \b
-    Exit code: 0 what was checked is the same, 1 error, 2 usage, 3 something differs,
-    4 nothing differs but nothing (with --strict: not everything) could be checked.
     """
     from suite.checking.verify import Request
     from suite.checking.verify import verify as measure_again
@@ -89,7 +93,7 @@ def _show(verdict: Verdict, folder: Path) -> None:
     )
 
 
-@click.command()
+@click.command(epilog=EXITS_OF_COMPARE)
 @click.argument("a", type=folder_type, metavar="A")
 @click.argument("b", type=folder_type, metavar="B")
 @click.option(
@@ -107,15 +111,11 @@ def _show(verdict: Verdict, folder: Path) -> None:
     help="Speeds that differ by no more are noise.",
 )
 def compare(a: Path, b: Path, fail_on: str, percent: float) -> None:
-    r"""Compare two runs or reports: sizes, cells, versions, and times of the same machine.
+    """Compare two runs or reports: sizes, cells, versions, and times of the same machine.
 
     A size may not change while the codec's version and the trace are the same. A time counts as changed
     where the 95 % intervals of a codec's total, from the repeats, are disjoint and it differs by more than
     --percent.
-
-    \b
-    Exit code: 0 the same (as to --fail-on), 1 error, also --fail-on times with times of different machines,
-    2 usage, 3 sizes differ at equal versions, 4 B is slower.
     """
     from suite.checking.compare import compare as beside
 

@@ -141,3 +141,19 @@ def test_peaks_are_told_by_the_largest_trace_of_each_model_and_dtype():
     for trace in traces:
         largest = groups[trace.model, trace.dtype]
         assert (trace.raw_bytes, -trace.sparsity) <= (largest.raw_bytes, -largest.sparsity)
+
+
+@pytest.mark.parametrize("patterns", ["", " ", "zvc,", ",zvc"])
+def test_an_empty_choice_is_no_choice_of_everything(patterns):
+    with pytest.raises(plan.PlanError, match=r"--codecs .* has an empty part; leave the option out for all"):
+        plan.choose_subjects(patterns)
+    with pytest.raises(plan.PlanError, match=r"--select .* has an empty part"):
+        plan.choose_traces([], patterns.replace("zvc", "role=weights"))
+
+
+@pytest.mark.parametrize("command", [cli.main, *cli.main.commands.values()], ids=lambda c: c.name)
+def test_no_help_shows_marks_of_its_own_markup(command):
+    shown = CliRunner().invoke(command, ["--help"]).output
+    assert "Usage" in shown
+    assert "\\b" not in shown
+    assert "\b" not in shown

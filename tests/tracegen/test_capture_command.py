@@ -466,3 +466,31 @@ def test_bad_pt_files(tmp_path, capsys, damage):
         capture_weights(path, tmp_path / "mine", **options)
     assert "run" not in capsys.readouterr().out
     assert not list(tmp_path.glob("mine/*"))
+
+
+@pytest.mark.parametrize("suffix", ["pt", "bin", "safetensors"])
+def test_a_pointer_of_git_lfs_is_told_as_one(of_weights, tmp_path, suffix):
+    (tmp_path / f"net.{suffix}").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n"
+    )
+    with pytest.raises(CorpusError, match=r"net\.\w+ is a Git LFS pointer .*git lfs pull"):
+        of_weights(tmp_path / f"net.{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("saved", "named"),
+    [
+        (torch.nn.Linear(2, 2), "torch.nn.modules.linear.Linear"),
+        ({"w": torch.ones(3), "step": np.float32(3)}, r"numpy\.\w+\.multiarray\.scalar"),
+    ],
+)
+def test_what_is_no_tensor_is_named_with_the_way_out(of_weights, tmp_path, saved, named):
+    torch.save(saved, tmp_path / "net.pt")
+    with pytest.raises(CorpusError, match=f"it holds a {named}, .* save model.state_dict"):
+        of_weights(tmp_path / "net.pt")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.pt"])
+def test_a_path_that_does_not_exist_is_told_as_such(of_weights, tmp_path, name):
+    with pytest.raises(CorpusError, match="there is no such file or folder"):
+        of_weights(tmp_path / name)

@@ -352,3 +352,12 @@ def test_any_other_link_is_told_as_a_link(own_corpus, tmp_path):
         ),
     ):
         corpus.read(corpus.traces[0])
+
+
+def test_a_pointer_of_git_lfs_is_told_as_one(own_corpus):
+    (own_corpus / "net.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n")
+    with (
+        Corpus.open(own_corpus) as corpus,
+        pytest.raises(CorpusError, match=r"Git LFS pointer .*git lfs pull"),
+    ):
+        corpus.read(corpus.traces[0])

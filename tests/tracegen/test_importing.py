@@ -141,7 +141,8 @@ def test_bad_index(importing, tmp_path, case):
     ("array", "parts"),
     [
         (np.ones((0, 4), np.float32), ("empty", "(0, 4)")),
-        (np.float32(1), ("empty", "()")),
+        (np.float32(1), ("a single number", "()", "at least one axis")),
+        (np.ones((1,) * 33, np.float32), ("33 axes", "at most 32 are legal")),
         (
             np.array([1, np.nan, np.inf], np.float32),
             ("2 of 3 values are NaN or infinite", "--allow-nonfinite"),
@@ -153,6 +154,18 @@ def test_bad_index(importing, tmp_path, case):
 def test_bad_arrays(importing, tmp_path, array, parts):
     check_one_line_error(importing([row()], {"w.npy": array}), "w.npy", *parts)
     assert not (tmp_path / "mine" / "manifest.json").exists()
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 128\n"
+
+
+def test_a_pointer_of_git_lfs_is_told_as_one(importing, tmp_path):
+    (tmp_path / "w.npy").write_text(POINTER)
+    check_one_line_error(importing([row()], {}), "w.npy", "Git LFS pointer", "git lfs pull")
+
+
+def test_an_index_with_a_byte_order_mark_is_read(importing, tmp_path):
+    assert importing("\ufeff" + json.dumps([row()]), {"w.npy": FLOATS}).returncode == 0
 
 
 def test_nonfinite_values_stay_on_request(importing, tmp_path):

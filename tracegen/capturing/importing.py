@@ -12,7 +12,15 @@ import numpy as np
 
 from tensorcodecs.arrays import Array, did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import DTYPES, PHASES, ROLES, SPLITS, Corpus, CorpusError
-from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite, check_name, shown
+from tracegen.corpus.writing import (
+    CorpusWriter,
+    Identity,
+    ModelWriter,
+    check_content,
+    check_finite,
+    check_name,
+    shown,
+)
 from tracegen.progress import Report
 
 REQUIRED_KEYS = ("file", "model", "role", "layer", "dtype")
@@ -73,7 +81,7 @@ def import_arrays(
 def read_index(path: Path) -> list[Entry]:
     """The entries of an index file; raises CorpusError naming the wrong entry and the legal values."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CorpusError(f"index {path}: {error.strerror}") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -144,7 +152,9 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
             f"{entry.where}: the index says {entry.dtype}, the file holds {array.dtype}; "
             f"it must hold {entry.dtype}{hint} (nothing is converted)"
         )
-    if array.ndim == 0 or array.size == 0:
+    if array.ndim == 0:
+        raise CorpusError(f"{entry.where} is a single number: shape (); a trace has at least one axis")
+    if array.size == 0:
         raise CorpusError(f"{entry.where} is empty: shape {array.shape}; a trace needs at least one value")
     values = array if array.dtype == dtype else array.view(dtype)
     if not allow_nonfinite:
@@ -174,6 +184,7 @@ def _load(entry: Entry, path: Path) -> Array:
             f"{entry.where}: only .npy files are read, not {path.suffix or 'a file without suffix'!r}"
         )
     try:
+        check_content(path)
         array = np.load(path, allow_pickle=False)
     except OSError as error:
         raise CorpusError(f"{entry.where}: {path}: {error.strerror or error}") from error

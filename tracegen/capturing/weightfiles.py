@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import pickle
+import re
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy as np
 from tensorcodecs.arrays import resolve_dtype
 from tracegen.corpus import CorpusError
 from tracegen.corpus.recording import Captured, Facts, Recorder, layer_name, legal_name, matching, recording
+from tracegen.corpus.writing import check_content
 from tracegen.progress import Report, need
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -77,12 +79,15 @@ def capture_weights(
         file, index = _in_folder(path)
     else:
         file, index = path, None
-        if path.suffix not in _READERS:
-            raise CorpusError(
-                f"{path}: weights come as {', '.join(_READERS)}, not as {path.suffix or 'no suffix'!r}"
-            )
+        come = f"weights come as {', '.join(_READERS)}, not as {path.suffix or 'no suffix'!r}"
+        known = path.suffix in _READERS
+        if not path.exists():
+            hint = f"; {come}" if path.suffix and not known else ""
+            raise CorpusError(f"{path}: there is no such file or folder{hint}")
+        if not known:
+            raise CorpusError(f"{path}: {come}")
         if not path.is_file():
-            raise CorpusError(f"{path}: there is no such file")
+            raise CorpusError(f"{path} is no regular file")
     default_name = legal_name(path.resolve().name if path.is_dir() else path.stem)
     with recording(out, facts(default_name), dry_run=dry_run) as recorder:
         if index is None:
@@ -99,6 +104,7 @@ def capture_weights(
 def _record(
     file: Path, recorder: Recorder, report: Report, choose: Callable[[Collection[str]], list[str]]
 ) -> None:
+    check_content(file)
     with _READERS[file.suffix](file) as opened:
         chosen = choose(opened.names)
         report.start(f"capturing {file.name}", len(chosen))
@@ -237,8 +243,7 @@ def _open_torch(path: Path) -> Iterator[_Opened]:
         KeyError,
         OSError,
     ) as error:
-        reason = str(error).split(". ")[0].splitlines()[:1] or [type(error).__name__]
-        raise CorpusError(f"{path} holds no plain tensors that torch can load: {reason[0]}") from error
+        raise CorpusError(f"{path} holds no plain tensors that torch can load: {_why(error)}") from error
     tensors = dict(named_tensors(loaded))
     if not tensors:
         raise CorpusError(f"{path} holds no tensor")
@@ -247,6 +252,14 @@ def _open_torch(path: Path) -> Iterator[_Opened]:
         record_weights(recorder, ((name, tensors[name]) for name in names))
 
     yield _Opened(tensors, record)
+
+
+def _why(error: Exception) -> str:
+    """What torch's loader, which unpickles nothing but tensors, found; and the way out where there is one."""
+    if found := re.search(r"GLOBAL ([\w.]+)|class ([\w.]+) ", str(error)):
+        what = found[1] or found[2]
+        return f"it holds a {what}, and only tensors are read: save model.state_dict(), or tensors by name"
+    return (str(error).split(". ")[0].splitlines() or [type(error).__name__])[0]
 
 
 def _counted(names: list[str], report: Report) -> Iterator[str]:

@@ -34,6 +34,7 @@ _NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 _LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _TRACE_NAME = re.compile(r"[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+/[a-z]+/[A-Za-z0-9_.+@-]+")
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, directions of writing, halves of pairs, separators of lines."""
@@ -122,6 +123,13 @@ def _texts(data: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
     elif isinstance(data, list):
         for value in data:
             yield from _texts(value)
+
+
+def wrong_content(path: Path) -> str:
+    """What is wrong with a file that is only a pointer to the one that was meant."""
+    with path.open("rb") as file:
+        is_pointer = file.read(len(_LFS_POINTER)) == _LFS_POINTER
+    return "is a Git LFS pointer and not the file itself: run 'git lfs pull'" if is_pointer else ""
 
 
 def wrong_file(root: Path, path: Path) -> str:

@@ -295,7 +295,7 @@ class Corpus:
             path = self.root / name
             if not path.is_file():
                 raise CorpusError(f"{path} is missing")
-            if wrong := _guarding.wrong_file(self.root, path):
+            if wrong := _guarding.wrong_file(self.root, path) or _guarding.wrong_content(path):
                 raise CorpusError(f"{path} {wrong}")
             try:
                 self._open_files[name] = _guarding.open_file(path)

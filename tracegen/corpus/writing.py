@@ -67,6 +67,12 @@ def cut_leading(array: Array, max_bytes: int) -> Array:
     return array[tuple(map(slice, cut_shape(array.shape, array.itemsize, max_bytes)))]
 
 
+def check_content(path: Path) -> None:
+    """Raise CorpusError for a file that is only a pointer to the one that was meant."""
+    if wrong := _guarding.wrong_content(path):
+        raise CorpusError(f"{path} {wrong}")
+
+
 def shown(name: str) -> str:
     """The name of a file, which may be made of any bytes, as a text that readers take."""
     return "".join("_" if _guarding.wrong_text(character) else character for character in name)
@@ -77,7 +83,8 @@ def check_finite(where: str, values: Array) -> None:
     bad = 0 if values.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
     if bad:
         raise CorpusError(
-            f"{where}: {bad} of {values.size} values are NaN or infinite; pass --allow-nonfinite to keep them"
+            f"{where}: {bad} of {values.size} values are NaN or infinite; allow_nonfinite "
+            "(--allow-nonfinite on the command line) keeps them"
         )
 
 
@@ -165,6 +172,9 @@ class ModelWriter:
         where = f"{identity.role}/{identity.layer}"
         if array.size == 0:
             raise CorpusError(f"trace {where} of {self.info.name!r} is empty: shape {array.shape}")
+        if array.ndim > _guarding.MAX_DIMENSIONS:
+            axes = f"has {array.ndim} axes; at most {_guarding.MAX_DIMENSIONS} are legal"
+            raise CorpusError(f"trace {where} of {self.info.name!r} {axes}")
         dtype = _one_of("dtype", dtype_name(array.dtype), DTYPES)
         facts = {**asdict(identity), "dtype": dtype, "precision": identity.precision or dtype}
         variant = variant_name(facts["precision"], identity.sparsity, identity.pruning_method)
