@@ -1,0 +1,88 @@
+"""Handing tensors to the recorder from within a user's loop. Needs torch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tensorcodecs.arrays import did_you_mean
+from tracegen.capturing.tensors import record
+from tracegen.corpus import ROLES, CorpusError
+from tracegen.corpus.recording import Recorder
+
+CAPTURED_ROLES = ("weights", "activations", "gradients", "errors")
+"""What is captured by default; with an optimiser, `updates` too."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a model is captured: see `tracegen.capture`."""
+
+    layers: tuple[str, ...] = ("*",)
+    roles: tuple[str, ...] = CAPTURED_ROLES
+    steps: int = 1
+    every: int = 1
+    inputs: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises CorpusError naming the legal values."""
+        for role in self.roles:
+            if role not in ROLES:
+                raise CorpusError(f"no role {role!r} to capture{did_you_mean(role, ROLES)}")
+        if self.inputs and "activations" not in self.roles:
+            raise CorpusError("inputs are activations: add 'activations' to the roles")
+        for what, value in (("steps", self.steps), ("every", self.every)):
+            if value < 1:
+                raise CorpusError(f"{what} {value} is not at least 1")
+
+    @property
+    def last_pass(self) -> int:
+        """The number of the last pass that is captured, counted from 1."""
+        return 1 + (self.steps - 1) * self.every
+
+    def suffix(self, number: int) -> str | None:
+        """What the names of pass `number` (from 1) end with; None where it is not captured."""
+        if number > self.last_pass or (number - 1) % self.every:
+            return None
+        return f".step{number}" if self.steps > 1 else ""
+
+
+class Keeper:
+    """Counts passes and records those that are selected, until an error of the recorder's.
+
+    It keeps counts and a first error, never a tensor.
+    """
+
+    def __init__(self, recorder: Recorder, selection: Selection) -> None:
+        self.recorder = recorder
+        self.selection = selection
+        self.error: BaseException | None = None
+        self._passes: Counter[str] = Counter()
+
+    def next_pass(self, what: str) -> str | None:
+        """Count one more pass of `what`: the suffix of its names, None where it is not captured."""
+        self._passes[what] += 1
+        return self.this_pass(what)
+
+    def this_pass(self, what: str) -> str | None:
+        """The suffix of the pass of `what` that was counted last, None where it is not captured."""
+        return None if self.error is not None else self.selection.suffix(self._passes[what])
+
+    def record(self, tensor: Tensor, role: str, name: str, phase: str, kind: str) -> None:
+        """Record a tensor; does nothing after an error."""
+        if self.error is None:
+            with self.errors_kept():
+                record(self.recorder, tensor, role, name, phase, kind)
+
+    @contextlib.contextmanager
+    def errors_kept(self) -> Iterator[None]:
+        """Remember an error that a user's loop may swallow on its way."""
+        try:
+            yield
+        except BaseException as error:
+            self.error = error
+            raise
