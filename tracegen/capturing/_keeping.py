@@ -72,6 +72,10 @@ class Keeper:
         """The suffix of the pass of `what` that was counted last, None where it is not captured."""
         return None if self.error is not None else self.selection.suffix(self._passes[what])
 
+    def is_over(self, what: str) -> bool:
+        """Whether no pass of `what` after the one that was counted last will be captured."""
+        return self.error is not None or self._passes[what] >= self.selection.last_pass
+
     def record(self, tensor: Tensor, role: str, name: str, phase: str, kind: str) -> None:
         """Record a tensor; does nothing after an error."""
         if self.error is None:

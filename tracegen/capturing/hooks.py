@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from tracegen.capturing._keeping import CAPTURED_ROLES, Keeper, Selection
 from tracegen.capturing._layers import Layer, class_name, layers_of
+from tracegen.capturing._recomputing import Recomputations, backward_pass, in_checkpoint
 from tracegen.capturing._updates import Updates
 from tracegen.capturing.tensors import distinct, joined, key_value_pairs, named_tensors, record_weights
 from tracegen.corpus import CorpusError
@@ -137,11 +138,13 @@ class _Taps:
                 self.parameters[name] = parameter
                 self._layer_of[name] = layer
         self.handles: list[Any] = []
+        self._recomputations = Recomputations()
+        self._backward_of: dict[str, int | None] = {}
 
     def place(self) -> None:
         """Set the hooks."""
         called = [layer for layer in self.layers if layer.is_called]
-        if self._roles & {"activations", "errors"}:
+        if self._roles & {"activations", "errors", "gradients"}:
             for layer in called:
                 self.handles.append(layer.module.register_forward_hook(partial(self._forward, layer)))
         if self._keeper.selection.inputs:
@@ -177,25 +180,42 @@ class _Taps:
                 self._keeper.recorder.note(f"no {role}: no {cause} gave any")
 
     def _forward(self, layer: Layer, module: nn.Module, _inputs: object, output: object) -> None:
+        if backward_pass() is not None:
+            suffix = self._recomputations.recomputed(layer.path)
+            if suffix is not None:
+                self._follow_errors(layer, suffix, named_tensors(output))
+            return
+        was_over = self._keeper.is_over(layer.path)
         suffix = self._keeper.next_pass(layer.path)
-        if suffix is None:
+        if not was_over:
+            self._recomputations.wait(layer.path, suffix)
+        if suffix is None or not self._roles & {"activations", "errors"}:
             return
         tensors = list(named_tensors(output))
         if not tensors:
             self._keeper.recorder.note(
                 f"layer {layer.name} skipped: its output is {_type_of(output)}, no tensor"
             )
-        for key, tensor in tensors:
-            name = f"{joined(layer.name, key)}{suffix}"
-            if "activations" in self._roles:
+        if "activations" in self._roles:
+            for key, tensor in tensors:
+                name = f"{joined(layer.name, key)}{suffix}"
                 self._keeper.record(tensor, "activations", name, _phase_of(module), layer.kind)
+        self._follow_errors(layer, suffix, tensors)
+
+    def _follow_errors(self, layer: Layer, suffix: str, outputs: Iterable[tuple[str, Tensor]]) -> None:
+        for key, tensor in outputs:
             if "errors" in self._roles and tensor.requires_grad:
+                name = f"{joined(layer.name, key)}{suffix}"
                 self._hook_tensor(tensor, partial(self._error, name, layer.kind, set()))
+
+    def _next_pass(self, what: str) -> str | None:
+        """Count one more forward pass, unless it recomputes one."""
+        return self._keeper.next_pass(what) if backward_pass() is None else None
 
     def _input(
         self, layer: Layer, module: nn.Module, inputs: tuple[object, ...], named: Mapping[str, object]
     ) -> None:
-        suffix = self._keeper.next_pass(f"input of {layer.path}")
+        suffix = self._next_pass(f"input of {layer.path}")
         if suffix is None:
             return
         alone = inputs[0] if len(inputs) == 1 else inputs
@@ -207,7 +227,7 @@ class _Taps:
             self._keeper.record(tensor, "activations", name, _phase_of(module), "input")
 
     def _caches(self, path: str, module: nn.Module, _inputs: object, output: object) -> None:
-        suffix = self._keeper.next_pass(f"cache of {path}")
+        suffix = self._next_pass(f"cache of {path}")
         if suffix is None:
             return
         for index, pair in enumerate(key_value_pairs(output)):
@@ -221,6 +241,16 @@ class _Taps:
             self._keeper.record(gradient, "errors", name, "training", kind)
 
     def _gradient(self, parameter: str, gradient: Tensor) -> None:
+        backward = self._recomputations.outermost_backward_pass()
+        if self._backward_of.get(parameter) == backward:  # another checkpoint of the same backward pass
+            suffix = self._keeper.this_pass(f"gradient of {parameter}")
+            if suffix is not None:
+                self._keeper.recorder.note(
+                    f"gradients/{layer_name(parameter)}{suffix} is a part: each of the layer's checkpoints "
+                    "gives its own, of which the first is captured"
+                )
+            return
+        self._backward_of[parameter] = backward
         suffix = self._keeper.next_pass(f"gradient of {parameter}")
         if suffix is not None:
             name = f"{layer_name(parameter)}{suffix}"
@@ -229,7 +259,8 @@ class _Taps:
 
 
 def _phase_of(module: nn.Module) -> str:
-    return "training" if module.training and torch.is_grad_enabled() else "inference"
+    is_training = module.training and (torch.is_grad_enabled() or in_checkpoint())
+    return "training" if is_training else "inference"
 
 
 def _type_of(value: object) -> str:
