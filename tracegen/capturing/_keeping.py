@@ -5,50 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from torch import Tensor
 
-from tensorcodecs.arrays import did_you_mean
+from tracegen.capturing._selection import Selection
 from tracegen.capturing.tensors import record
-from tracegen.corpus import ROLES, CorpusError
 from tracegen.corpus.recording import Recorder
-
-CAPTURED_ROLES = ("weights", "activations", "gradients", "errors")
-"""What is captured by default; with an optimiser, `updates` too."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What of a model is captured: see `tracegen.capture`."""
-
-    layers: tuple[str, ...] = ("*",)
-    roles: tuple[str, ...] = CAPTURED_ROLES
-    steps: int = 1
-    every: int = 1
-    inputs: bool = False
-
-    def __post_init__(self) -> None:
-        """Raises CorpusError naming the legal values."""
-        for role in self.roles:
-            if role not in ROLES:
-                raise CorpusError(f"no role {role!r} to capture{did_you_mean(role, ROLES)}")
-        if self.inputs and "activations" not in self.roles:
-            raise CorpusError("inputs are activations: add 'activations' to the roles")
-        for what, value in (("steps", self.steps), ("every", self.every)):
-            if value < 1:
-                raise CorpusError(f"{what} {value} is not at least 1")
-
-    @property
-    def last_pass(self) -> int:
-        """The number of the last pass that is captured, counted from 1."""
-        return 1 + (self.steps - 1) * self.every
-
-    def suffix(self, number: int) -> str | None:
-        """What the names of pass `number` (from 1) end with; None where it is not captured."""
-        if number > self.last_pass or (number - 1) % self.every:
-            return None
-        return f".step{number}" if self.steps > 1 else ""
 
 
 class Keeper:

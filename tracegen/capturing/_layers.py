@@ -15,6 +15,7 @@ from tracegen.corpus.recording import legal_name, matching
 ROOT = "model"
 """What the outputs of the whole model are called, where it is a layer itself."""
 
+_MAX_CLASS_NAME = 100
 # By a module's class, the first that fits; any other kind is the class's own name.
 _KINDS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
     ((nn.Linear,), "linear"),
@@ -87,7 +88,7 @@ def kind_of(module: nn.Module) -> str:
 
 def class_name(of: type[nn.Module]) -> str:
     """The class's name in lower case, as the corpus can have it."""
-    return legal_name(of.__name__.lower())
+    return legal_name(of.__name__.lower())[:_MAX_CLASS_NAME]
 
 
 def _is_layer(module: nn.Module) -> bool:

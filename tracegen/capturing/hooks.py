@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -13,13 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from tracegen.capturing._keeping import CAPTURED_ROLES, Keeper, Selection
+from tracegen.capturing._keeping import Keeper
 from tracegen.capturing._layers import Layer, class_name, layers_of
 from tracegen.capturing._recomputing import Recomputations, backward_pass, in_checkpoint
+from tracegen.capturing._selection import CAPTURED_ROLES, Selection, texts
 from tracegen.capturing._updates import Updates
 from tracegen.capturing.tensors import distinct, joined, key_value_pairs, named_tensors, record_weights
 from tracegen.corpus import CorpusError
-from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder, layer_name, recording
+from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder, layer_name, recording, shown
 
 __all__ = ["CAPTURED_ROLES", "Selection", "capture", "default_name", "tapped"]
 
@@ -68,19 +70,34 @@ def capture(
     model; `name` is the corpus's, `model_name` by default the class's.
 
     Each tensor is written at once and not kept. The corpus is published when the block ends; after an error
-    or Ctrl-C nothing is. What was left out stands in the recorder's `notes`. Raises CorpusError for options
-    that are not legal, for a pattern that matches no layer, where `out` holds a corpus already and,
-    without `allow_nonfinite`, for NaNs and infinities.
+    or Ctrl-C nothing is. What was left out stands in the recorder's `notes`. Raises CorpusError when the
+    block is entered, for options of another type or value than is legal, for a pattern that matches no layer
+    and where `out` holds a corpus already; and inside it, without `allow_nonfinite`, for NaNs and infinities.
     """
+    if not isinstance(model, nn.Module):
+        raise CorpusError(f"model is {_type_of(model)}, no torch.nn.Module")
     if roles is None:
         roles = CAPTURED_ROLES if optimiser is None else (*CAPTURED_ROLES, "updates")
-    patterns = (layers,) if isinstance(layers, str) else tuple(layers)
-    selection = Selection(patterns, tuple(roles), steps, every, inputs)
-    facts = Facts(
-        model_name or default_name(model), name, origin, licence, sparsity, max_bytes, allow_nonfinite
-    )
-    with recording(Path(out), facts) as recorder, tapped(model, recorder, selection, optimiser):
+    selection = Selection(texts("layers", layers), texts("roles", roles), steps, every, inputs)
+    _check_optimiser(optimiser, selection)
+    model_name = default_name(model) if model_name is None else model_name
+    facts = Facts(model_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
+    with recording(_folder(out), facts) as recorder, tapped(model, recorder, selection, optimiser):
         yield recorder
+
+
+def _folder(out: object) -> Path:
+    if not isinstance(out, str | os.PathLike) or "\0" in str(out):
+        raise CorpusError(f"out {shown(out)} is no path")
+    return Path(out)
+
+
+def _check_optimiser(optimiser: object, selection: Selection) -> None:
+    is_optimiser = isinstance(optimiser, torch.optim.Optimizer)
+    if "updates" in selection.roles and not is_optimiser:
+        raise CorpusError("role 'updates' needs optimiser=, a torch.optim.Optimizer")
+    if optimiser is not None and not is_optimiser:
+        raise CorpusError(f"optimiser is {_type_of(optimiser)}, no torch.optim.Optimizer")
 
 
 def default_name(model: nn.Module) -> str:
@@ -100,8 +117,6 @@ def tapped(
     The hooks are removed however the block ends. An error of the recorder reaches the user's loop from
     within the pass; where the loop swallows it, it is raised again at the end of the block.
     """
-    if "updates" in selection.roles and not isinstance(optimiser, torch.optim.Optimizer):
-        raise CorpusError("role 'updates' needs optimiser=, a torch.optim.Optimizer")
     with contextlib.ExitStack() as stack:
         keeper = Keeper(recorder, selection)
         taps = _Taps(model, keeper)

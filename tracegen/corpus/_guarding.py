@@ -86,11 +86,14 @@ def _wrong_shape(row: Mapping[str, Any]) -> str:
     return f"{row['name']!r} claims {n_bytes} bytes; a trace has at most {limit} here" * (n_bytes > limit)
 
 
+def is_control(character: str) -> bool:
+    """Whether it would act on a terminal instead of being shown; breaking a line is allowed."""
+    return unicodedata.category(character) in ("Cc", "Cf") and character not in "\n\t"
+
+
 def _control_texts(data: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
     """Texts with characters that would act on a terminal instead of being shown."""
-    if isinstance(data, str) and any(
-        unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t" for c in data
-    ):
+    if isinstance(data, str) and any(map(is_control, data)):
         yield data
     elif isinstance(data, dict):
         for item in data.items():

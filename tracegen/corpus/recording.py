@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import numbers
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from tensorcodecs.arrays import did_you_mean, dtype_name
-from tracegen.corpus.reading import CorpusError
+from tracegen.corpus import _guarding
+from tracegen.corpus.reading import NAME_PATTERN, CorpusError
 from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite, cut_shape
 
 Array = npt.NDArray[Any]
 
 DEFAULT_MAX_BYTES = 1 << 20
+MAX_NAME_LENGTH = 199
+"""Characters of a corpus's or a model's name: both become names of files."""
 VERSION = "1"
 _LISTED = 12
+_MAX_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,8 @@ class Captured:
 class Facts:
     """What a recorded corpus says about its one model, and how its traces are cut and checked.
 
-    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace.
+    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace. Raises
+    CorpusError for a value of another type or out of range, and for a text that a reader would refuse.
     """
 
     model_name: str
@@ -49,6 +56,54 @@ class Facts:
     sparsity: float = 0.0
     max_bytes: int = DEFAULT_MAX_BYTES
     allow_nonfinite: bool = False
+
+    def __post_init__(self) -> None:
+        for what in ("model_name", "name"):
+            _check_name(what, getattr(self, what))
+        for what in ("origin", "licence"):
+            _check_text(what, getattr(self, what))
+        check_count("max_bytes", self.max_bytes)
+        check_flag("allow_nonfinite", self.allow_nonfinite)
+        is_number = isinstance(self.sparsity, numbers.Real) and not isinstance(self.sparsity, bool)
+        if not is_number or not 0.0 <= self.sparsity <= 1.0:
+            raise CorpusError(f"sparsity {shown(self.sparsity)} is no number in [0, 1]")
+
+
+def shown(value: object) -> str:
+    """A wrong value in a message of one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def check_count(what: str, value: object) -> None:
+    """Raise CorpusError, naming `what`, unless the value is a whole number of at least 1."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise CorpusError(f"{what} {shown(value)} is no whole number of at least 1")
+
+
+def check_flag(what: str, value: object) -> None:
+    """Raise CorpusError, naming `what`, unless the value is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise CorpusError(f"{what} {shown(value)} is neither True nor False")
+
+
+def _check_text(what: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise CorpusError(f"{what} {shown(value)} is no string")
+    # The reader's own rule, so that whatever is recorded can be read; and half a surrogate pair is no UTF-8.
+    for character in value:
+        if _guarding.is_control(character) or "\ud800" <= character <= "\udfff":
+            raise CorpusError(
+                f"{what} {shown(value)} holds U+{ord(character):04X}, which no text of a corpus may"
+            )
+
+
+def _check_name(what: str, value: str) -> None:
+    _check_text(what, value)
+    if len(value) > MAX_NAME_LENGTH:
+        raise CorpusError(f"{what} {shown(value)} has {len(value)} characters; legal are {MAX_NAME_LENGTH}")
+    if not NAME_PATTERN.fullmatch(value):
+        raise CorpusError(f"{what} {shown(value)} may hold letters, digits and _ . + - only")
 
 
 @dataclass(frozen=True)
@@ -163,7 +218,6 @@ def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Rec
     An error inside, Ctrl-C included, publishes nothing. Raises CorpusError for facts that are not legal,
     where `out` holds a corpus already, and where nothing was recorded.
     """
-    _check(facts)
     corpus = CorpusWriter(out, name=facts.name, version=VERSION, description=f"Captured: {facts.model_name}.")
     if dry_run:
         yield Recorder(facts, None)
@@ -183,10 +237,3 @@ def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Rec
         yield recorder
         if not recorder.rows:
             raise CorpusError(f"nothing was captured: {'; '.join(recorder.notes) or 'no tensor came by'}")
-
-
-def _check(facts: Facts) -> None:
-    if facts.max_bytes < 1:
-        raise CorpusError(f"max_bytes {facts.max_bytes} is not at least 1")
-    if not 0.0 <= facts.sparsity <= 1.0:
-        raise CorpusError(f"sparsity {facts.sparsity} is not in [0, 1]")
