@@ -9,6 +9,7 @@ import click
 from tracegen.capturing.hubs import locate
 from tracegen.capturing.weightfiles import capture_weights
 from tracegen.corpus import Corpus
+from tracegen.corpus.checks import check_count
 from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder
 from tracegen.progress import need, progress_bar, say_done
 
@@ -72,9 +73,13 @@ def capture(
     """
 
     def facts(default_name: str) -> Facts:
-        return Facts(model_name or default_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
+        named = default_name if model_name is None else model_name
+        return Facts(named, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
 
-    weights_alone = not (model or data or loss or roles or inputs)
+    facts("model")  # before anything is downloaded, loaded or run: what is wrong with the options
+    check_count("steps", steps)
+    check_count("every", every)
+    weights_alone = not (model or data or loss or roles is not None or inputs)
     # Before there is a bar: while they download, the hubs' libraries show bars of their own.
     located = locate(weights) if weights is not None and weights_alone else None
     with progress_bar() as bar:
@@ -94,7 +99,7 @@ def capture(
             from tracegen.capturing.usercode import UserCode, capture_run
 
             default = CAPTURED_ROLES if loss else CAPTURED_ROLES[:2]
-            chosen = tuple(roles.split(",")) if roles else default
+            chosen = default if roles is None else tuple(roles.split(","))
             recorder = capture_run(
                 UserCode(model, data, loss),
                 out,

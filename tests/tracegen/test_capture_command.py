@@ -61,6 +61,7 @@ def floats(): return (torch.randn(4, 64) for _ in range(2))
 def nans(): return [torch.full((4, 64), float("nan"))]
 def wrong(): return [torch.randn(4, 63)]
 def no_batches(): return []
+def never(): open("called", "w")
 def pairs(): return [(torch.randn(4, 64), None)]
 def first(outputs, targets): return outputs[0]
 def mean(outputs, targets): return outputs.mean()
@@ -131,6 +132,27 @@ def test_dry_run_and_a_folder_that_holds_a_corpus(call, tmp_path):
 def test_bad_input(capturing, tmp_path, arguments, parts):
     check_error(capturing(*arguments), *parts)
     assert not list(tmp_path.glob("mine/*"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--roles", "", "no role '' to capture; legal are weights"),
+        ("--steps", "0", "steps 0 is no whole number of at least 1"),
+        ("--every", "-1", "every -1 is no whole number"),
+        ("--max-bytes", "0", "max_bytes 0 is no whole number"),
+        ("--sparsity", "nan", "sparsity nan is no number in [0, 1]"),
+        ("--licence", "CC0\r", "licence 'CC0\\r' holds U+000D"),
+        ("--origin", "\x1b[2J", "origin '\\x1b[2J' holds U+001B"),
+        ("--name", "", "name '' is no legal name: it may hold letters"),
+        ("--model-name", "", "model_name '' is no legal name: it may hold letters"),
+        ("--model-name", "m" * 250, "has 250 characters"),
+    ],
+)
+def test_options_are_refused_before_the_model_is_made(capturing, tmp_path, option, value, message):
+    check_error(capturing("never", "floats", option, value), message)
+    assert not (tmp_path / "called").exists()
+    assert not (tmp_path / "mine").exists()
 
 
 class Silent:

@@ -3,96 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from tensorcodecs.arrays import did_you_mean
-from tracegen.capturing.tensors import (
-    STATE_KINDS,
-    array_of,
-    distinct,
-    has_plain_bits,
-    joined,
-    key_value_pairs,
-    named_tensors,
-    record,
-    record_weights,
-)
-from tracegen.corpus import ROLES, CorpusError
-from tracegen.corpus.recording import (
-    DEFAULT_MAX_BYTES,
-    Captured,
-    Facts,
-    Recorder,
-    layer_name,
-    legal_name,
-    matching,
-    recording,
-)
+from tracegen.capturing._keeping import Keeper
+from tracegen.capturing._layers import Layer, class_name, layers_of
+from tracegen.capturing._recomputing import Recomputations, backward_pass, in_checkpoint
+from tracegen.capturing._selection import CAPTURED_ROLES, Selection, texts
+from tracegen.capturing._updates import Updates
+from tracegen.capturing.tensors import distinct, joined, key_value_pairs, named_tensors, record_weights
+from tracegen.corpus import CorpusError
+from tracegen.corpus.checks import shown
+from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder, layer_name, recording
 
-CAPTURED_ROLES = ("weights", "activations", "gradients", "errors")
-"""What is captured by default; with an optimiser, `updates` too."""
-ROOT = "model"
-"""The layer name of a model that is itself a single layer."""
+__all__ = ["CAPTURED_ROLES", "Selection", "capture", "default_name", "tapped"]
 
-# By a module's class, the first that fits; any other kind is the class's own name.
-_KINDS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
-    ((nn.Linear,), "linear"),
-    ((nn.modules.conv._ConvNd,), "conv"),
-    ((nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase), "norm"),
-    ((nn.Embedding, nn.EmbeddingBag), "embedding"),
-    ((nn.RNNBase, nn.RNNCellBase), "recurrent"),
-)
-# What can be subtracted without a detour.
-_SUBTRACTED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_STEP = "optimiser's step"
 _CAUSES = {
     **dict.fromkeys(("activations", "kv"), "forward pass"),
     **dict.fromkeys(("errors", "gradients"), "backward pass"),
-    "updates": _STEP,
+    "updates": "optimiser's step",
 }
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What of a model is captured: see `capture`."""
-
-    layers: tuple[str, ...] = ("*",)
-    roles: tuple[str, ...] = CAPTURED_ROLES
-    steps: int = 1
-    every: int = 1
-    inputs: bool = False
-
-    def __post_init__(self) -> None:
-        """Raises CorpusError naming the legal values."""
-        for role in self.roles:
-            if role not in ROLES:
-                raise CorpusError(f"no role {role!r} to capture{did_you_mean(role, ROLES)}")
-        if self.inputs and "activations" not in self.roles:
-            raise CorpusError("inputs are activations: add 'activations' to the roles")
-        for what, value in (("steps", self.steps), ("every", self.every)):
-            if value < 1:
-                raise CorpusError(f"{what} {value} is not at least 1")
-
-    @property
-    def last_pass(self) -> int:
-        """The number of the last pass that is captured, counted from 1."""
-        return 1 + (self.steps - 1) * self.every
-
-    def suffix(self, number: int) -> str | None:
-        """What the names of pass `number` (from 1) end with; None where it is not captured."""
-        if number > self.last_pass or (number - 1) % self.every:
-            return None
-        return f".step{number}" if self.steps > 1 else ""
 
 
 @contextlib.contextmanager
@@ -133,24 +71,39 @@ def capture(
     model; `name` is the corpus's, `model_name` by default the class's.
 
     Each tensor is written at once and not kept. The corpus is published when the block ends; after an error
-    or Ctrl-C nothing is. What was left out stands in the recorder's `notes`. Raises CorpusError for options
-    that are not legal, for a pattern that matches no layer, where `out` holds a corpus already and,
-    without `allow_nonfinite`, for NaNs and infinities.
+    or Ctrl-C nothing is. What was left out stands in the recorder's `notes`. Raises CorpusError when the
+    block is entered, for options of another type or value than is legal, for a pattern that matches no layer
+    and where `out` holds a corpus already; and inside it, without `allow_nonfinite`, for NaNs and infinities.
     """
+    if not isinstance(model, nn.Module):
+        raise CorpusError(f"model is {_type_of(model)}, no torch.nn.Module")
     if roles is None:
         roles = CAPTURED_ROLES if optimiser is None else (*CAPTURED_ROLES, "updates")
-    patterns = (layers,) if isinstance(layers, str) else tuple(layers)
-    selection = Selection(patterns, tuple(roles), steps, every, inputs)
-    facts = Facts(
-        model_name or default_name(model), name, origin, licence, sparsity, max_bytes, allow_nonfinite
-    )
-    with recording(Path(out), facts) as recorder, tapped(model, recorder, selection, optimiser):
+    selection = Selection(texts("layers", layers), texts("roles", roles), steps, every, inputs)
+    _check_optimiser(optimiser, selection)
+    model_name = default_name(model) if model_name is None else model_name
+    facts = Facts(model_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
+    with recording(_folder(out), facts) as recorder, tapped(model, recorder, selection, optimiser):
         yield recorder
+
+
+def _folder(out: object) -> Path:
+    if not isinstance(out, str | os.PathLike) or "\0" in str(out):
+        raise CorpusError(f"out {shown(out)} is no path")
+    return Path(out)
+
+
+def _check_optimiser(optimiser: object, selection: Selection) -> None:
+    is_optimiser = isinstance(optimiser, torch.optim.Optimizer)
+    if "updates" in selection.roles and not is_optimiser:
+        raise CorpusError("role 'updates' needs optimiser=, a torch.optim.Optimizer")
+    if optimiser is not None and not is_optimiser:
+        raise CorpusError(f"optimiser is {_type_of(optimiser)}, no torch.optim.Optimizer")
 
 
 def default_name(model: nn.Module) -> str:
     """The model's class in lower case."""
-    return legal_name(type(model).__name__.lower())
+    return class_name(type(model))
 
 
 @contextlib.contextmanager
@@ -165,216 +118,165 @@ def tapped(
     The hooks are removed however the block ends. An error of the recorder reaches the user's loop from
     within the pass; where the loop swallows it, it is raised again at the end of the block.
     """
-    if "updates" in selection.roles and not isinstance(optimiser, torch.optim.Optimizer):
-        raise CorpusError("role 'updates' needs optimiser=, a torch.optim.Optimizer")
     with contextlib.ExitStack() as stack:
-        taps = _Taps(model, recorder, selection)
+        keeper = Keeper(recorder, selection)
+        taps = _Taps(model, keeper)
         stack.callback(taps.remove)
         taps.place()
+        updates = None
         if optimiser is not None and "updates" in selection.roles:
-            taps.follow(optimiser, stack.enter_context(tempfile.TemporaryFile()))
+            before = stack.enter_context(tempfile.TemporaryFile())
+            updates = Updates(keeper, taps.parameters, optimiser, before)
+            taps.handles += updates.place()
         yield
         taps.remove()
-        if taps.error is not None:
-            raise taps.error
-        if optimiser is not None and "updates" in selection.roles:
-            taps.record_state(optimiser)
+        if keeper.error is not None:
+            raise keeper.error
+        if updates is not None:
+            updates.record_state()
         taps.note_silent()
         if "weights" in selection.roles:
-            record_weights(recorder, taps.parameters.items(), taps.kinds)
+            record_weights(recorder, taps.parameters.items(), taps.kinds())
 
 
 class _Taps:
-    """The hooks on one model. They keep counts, names and a first error, never a tensor."""
+    """The hooks on one model. They keep names, never a tensor."""
 
-    def __init__(self, model: nn.Module, recorder: Recorder, selection: Selection) -> None:
-        self.error: BaseException | None = None
-        self._recorder = recorder
-        self._selection = selection
-        self.modules = _selected(model, selection.layers)
-        self.parameters: dict[str, Tensor] = {}
-        self.kinds: dict[str, str] = {}
-        for name, module in self.modules.items():
-            for own, parameter in module.named_parameters(recurse=False):
-                self.parameters[joined(name, own)] = parameter
-                self.kinds[joined(name, own)] = kind_of(module)
+    def __init__(self, model: nn.Module, keeper: Keeper) -> None:
         self._model = model
-        self._passes: Counter[str] = Counter()
-        self._handles: list[Any] = []
+        self._keeper = keeper
+        self._roles = frozenset(keeper.selection.roles)
+        self.layers = layers_of(model, keeper.selection.layers)
+        self.parameters: dict[str, Tensor] = {}
+        self._layer_of: dict[str, Layer] = {}
+        for layer in self.layers:
+            for name, parameter in layer.parameters():
+                self.parameters[name] = parameter
+                self._layer_of[name] = layer
+        self.handles: list[Any] = []
+        self._recomputations = Recomputations()
+        self._backward_of: dict[str, int | None] = {}
 
     def place(self) -> None:
         """Set the hooks."""
-        roles = set(self._selection.roles)
-        if roles & {"activations", "errors"}:
-            for name, module in self.modules.items():
-                hook = partial(self._forward, name or ROOT)
-                self._handles.append(module.register_forward_hook(hook))
-        if self._selection.inputs:
-            for name, module in self.modules.items():
-                before = partial(self._input, name or ROOT)
-                self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-        if "kv" in roles:
-            for name, module in {"": self._model, **self.modules}.items():
-                self._handles.append(module.register_forward_hook(partial(self._caches, name)))
-        if "gradients" in roles:
+        called = [layer for layer in self.layers if layer.is_called]
+        if self._roles & {"activations", "errors", "gradients"}:
+            for layer in called:
+                self.handles.append(layer.module.register_forward_hook(partial(self._forward, layer)))
+        if self._keeper.selection.inputs:
+            for layer in called:
+                before = partial(self._input, layer)
+                self.handles.append(layer.module.register_forward_pre_hook(before, with_kwargs=True))
+        if "kv" in self._roles:
+            for path, module in {"": self._model, **{one.path: one.module for one in called}}.items():
+                self.handles.append(module.register_forward_hook(partial(self._caches, path)))
+        if "gradients" in self._roles:
             for name, parameter in distinct(self.parameters.items()):
                 if parameter.requires_grad and not is_lazy(parameter):
                     self._hook_tensor(parameter, partial(self._gradient, name))
 
-    def follow(self, optimiser: torch.optim.Optimizer, before: BinaryIO) -> None:
-        """Set the hooks around the optimiser's steps; `before` keeps what the parameters were."""
-        self._handles.append(optimiser.register_step_pre_hook(partial(self._before_step, before)))
-        self._handles.append(optimiser.register_step_post_hook(partial(self._after_step, before)))
+    def kinds(self) -> dict[str, str]:
+        """The kind of layer that each parameter belongs to."""
+        return {name: layer.kind for name, layer in self._layer_of.items()}
 
     def _hook_tensor(self, tensor: Tensor, hook: Callable[[Tensor], None]) -> None:
-        self._handles.append(tensor.register_hook(hook))  # type: ignore[no-untyped-call]
+        self.handles.append(tensor.register_hook(hook))  # type: ignore[no-untyped-call]
 
     def remove(self) -> None:
         """Remove the hooks, those on tensors of passes that are still alive included."""
-        while self._handles:
-            self._handles.pop().remove()
+        while self.handles:
+            self.handles.pop().remove()
 
     def note_silent(self) -> None:
         """Note the roles of which nothing came by."""
         for role, cause in _CAUSES.items():
-            if role in self._selection.roles and not any(
-                row.path.startswith(f"{role}/") for row in self._recorder.rows
+            if role in self._roles and not any(
+                row.path.startswith(f"{role}/") for row in self._keeper.recorder.rows
             ):
-                self._recorder.note(f"no {role}: no {cause} gave any")
+                self._keeper.recorder.note(f"no {role}: no {cause} gave any")
 
-    def _forward(self, layer: str, module: nn.Module, _inputs: object, output: object) -> None:
-        suffix = self._suffix(layer)
-        if suffix is None:
+    def _forward(self, layer: Layer, module: nn.Module, _inputs: object, output: object) -> None:
+        if backward_pass() is not None:
+            suffix = self._recomputations.recomputed(layer.path)
+            if suffix is not None:
+                self._follow_errors(layer, suffix, named_tensors(output))
+            return
+        was_over = self._keeper.is_over(layer.path)
+        suffix = self._keeper.next_pass(layer.path)
+        if not was_over:
+            self._recomputations.wait(layer.path, suffix)
+        if suffix is None or not self._roles & {"activations", "errors"}:
             return
         tensors = list(named_tensors(output))
         if not tensors:
-            self._recorder.note(f"layer {layer} skipped: its output is {_type_of(output)}, no tensor")
-        kind = kind_of(module)
-        for key, tensor in tensors:
-            name = f"{joined(layer, key)}{suffix}"
-            if "activations" in self._selection.roles:
-                self._record(tensor, "activations", name, _phase_of(module), kind)
-            if "errors" in self._selection.roles and tensor.requires_grad:
-                self._hook_tensor(tensor, partial(self._error, name, kind, set()))
+            self._keeper.recorder.note(
+                f"layer {layer.name} skipped: its output is {_type_of(output)}, no tensor"
+            )
+        if "activations" in self._roles:
+            for key, tensor in tensors:
+                name = f"{joined(layer.name, key)}{suffix}"
+                self._keeper.record(tensor, "activations", name, _phase_of(module), layer.kind)
+        self._follow_errors(layer, suffix, tensors)
 
-    def _suffix(self, what: str) -> str | None:
-        """Count one more pass of `what`; None where it is not captured."""
-        self._passes[what] += 1
-        return None if self.error is not None else self._selection.suffix(self._passes[what])
+    def _follow_errors(self, layer: Layer, suffix: str, outputs: Iterable[tuple[str, Tensor]]) -> None:
+        for key, tensor in outputs:
+            if "errors" in self._roles and tensor.requires_grad:
+                name = f"{joined(layer.name, key)}{suffix}"
+                self._hook_tensor(tensor, partial(self._error, name, layer.kind, set()))
+
+    def _next_pass(self, what: str) -> str | None:
+        """Count one more forward pass, unless it recomputes one."""
+        return self._keeper.next_pass(what) if backward_pass() is None else None
 
     def _input(
-        self, layer: str, module: nn.Module, inputs: tuple[object, ...], named: Mapping[str, object]
+        self, layer: Layer, module: nn.Module, inputs: tuple[object, ...], named: Mapping[str, object]
     ) -> None:
-        suffix = self._suffix(f"input of {layer}")
+        suffix = self._next_pass(f"input of {layer.path}")
         if suffix is None:
             return
         alone = inputs[0] if len(inputs) == 1 else inputs
         tensors = [*named_tensors(alone), *named_tensors(named)]
         if not tensors:
-            self._recorder.note(f"input of {layer} skipped: it holds no tensor")
+            self._keeper.recorder.note(f"input of {layer.name} skipped: it holds no tensor")
         for key, tensor in tensors:
-            name = f"{joined(layer, 'input', key)}{suffix}"
-            self._record(tensor, "activations", name, _phase_of(module), "input")
+            name = f"{joined(layer.name, 'input', key)}{suffix}"
+            self._keeper.record(tensor, "activations", name, _phase_of(module), "input")
 
-    def _caches(self, layer: str, module: nn.Module, _inputs: object, output: object) -> None:
-        suffix = self._suffix(f"cache of {layer}")
+    def _caches(self, path: str, module: nn.Module, _inputs: object, output: object) -> None:
+        suffix = self._next_pass(f"cache of {path}")
         if suffix is None:
             return
         for index, pair in enumerate(key_value_pairs(output)):
             for kind, tensor in zip(("keys", "values"), pair, strict=True):
-                name = f"{joined(layer, str(index), kind)}{suffix}"
-                self._record(tensor, "kv", name, _phase_of(module), kind)
-
-    def _before_step(self, before: BinaryIO, *_: object) -> None:
-        # Counted here, so that `_after_step` sees the same number.
-        if self._suffix(_STEP) is None:
-            return
-        with self._errors_kept():
-            before.seek(0)
-            before.writelines(array_of(tensor, kept).tobytes() for _, tensor, (kept, _) in self._steppable())
-
-    def _after_step(self, before: BinaryIO, optimiser: torch.optim.Optimizer, *_: object) -> None:
-        suffix = self._selection.suffix(self._passes[_STEP])
-        if suffix is None or self.error is not None:
-            return
-        with self._errors_kept():
-            before.seek(0)
-            for name, parameter, (kept, attributes) in self._steppable():
-                now = parameter.detach()[kept].cpu()
-                earlier = bytearray(before.read(now.numel() * now.element_size()))
-                change = now - torch.frombuffer(earlier, dtype=now.dtype).view(now.shape)
-                layer = self._update(name, "step", suffix)
-                array = array_of(change, ())
-                self._recorder.add(Captured(array, "updates", layer, "training", attributes, "step"))
-        if suffix:
-            self.record_state(optimiser, suffix)
-
-    def _steppable(self) -> Iterator[tuple[str, Tensor, tuple[tuple[slice, ...], dict[str, int]]]]:
-        """The parameters that torch subtracts in their own dtype, each with what `Recorder.cut` says."""
-        for name, parameter in distinct(self.parameters.items()):
-            if has_plain_bits(parameter) and parameter.dtype in _SUBTRACTED and parameter.numel():
-                yield name, parameter, self._recorder.cut(parameter.shape, parameter.element_size())
-
-    def record_state(self, optimiser: torch.optim.Optimizer, suffix: str = "") -> None:
-        """Record what the optimiser keeps of each parameter, its counters of steps excepted."""
-        for name, parameter in distinct(self.parameters.items()):
-            for key, value in optimiser.state.get(parameter, {}).items():
-                if isinstance(value, Tensor) and value.ndim:
-                    kind = STATE_KINDS.get(key, legal_name(str(key)))
-                    self._record(value, "updates", self._update(name, kind, suffix), "training", kind)
-
-    @staticmethod
-    def _update(parameter: str, kind: str, suffix: str) -> str:
-        return f"{joined(layer_name(parameter), kind)}{suffix}"
+                name = f"{joined(path, str(index), kind)}{suffix}"
+                self._keeper.record(tensor, "kv", name, _phase_of(module), kind)
 
     def _error(self, name: str, kind: str, seen: set[str], gradient: Tensor) -> None:
         if not seen:  # a second backward pass through the same graph is another pass
             seen.add(name)
-            self._record(gradient, "errors", name, "training", kind)
+            self._keeper.record(gradient, "errors", name, "training", kind)
 
     def _gradient(self, parameter: str, gradient: Tensor) -> None:
-        suffix = self._suffix(f"gradient of {parameter}")
+        backward = self._recomputations.outermost_backward_pass()
+        if self._backward_of.get(parameter) == backward:  # another checkpoint of the same backward pass
+            suffix = self._keeper.this_pass(f"gradient of {parameter}")
+            if suffix is not None:
+                self._keeper.recorder.note(
+                    f"gradients/{layer_name(parameter)}{suffix} is a part: each of the layer's checkpoints "
+                    "gives its own, of which the first is captured"
+                )
+            return
+        self._backward_of[parameter] = backward
+        suffix = self._keeper.next_pass(f"gradient of {parameter}")
         if suffix is not None:
             name = f"{layer_name(parameter)}{suffix}"
-            self._record(gradient, "gradients", name, "training", self.kinds[parameter])
-
-    def _record(self, tensor: Tensor, role: str, layer: str, phase: str, kind: str) -> None:
-        if self.error is None:
-            with self._errors_kept():
-                record(self._recorder, tensor, role, layer, phase, kind)
-
-    @contextlib.contextmanager
-    def _errors_kept(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self.error = error
-            raise
-
-
-def _selected(model: nn.Module, patterns: tuple[str, ...]) -> dict[str, nn.Module]:
-    modules = dict(model.named_modules())
-    if list(modules) == [""]:
-        return modules if matching(patterns, [ROOT]) else {}
-    exact = [pattern for pattern in patterns if pattern in modules]
-    layers = [
-        name
-        for name, module in modules.items()
-        if name in exact or not any(module.children()) or any(module.parameters(recurse=False))
-    ]
-    return {name: modules[name] for name in matching(patterns, layers)}
-
-
-def kind_of(module: nn.Module) -> str:
-    """What sort of layer it is: linear, conv, norm, ...; for any other its class in lower case."""
-    for classes, kind in _KINDS:
-        if isinstance(module, classes):
-            return kind
-    return default_name(module)
+            kind = self._layer_of[parameter].kind
+            self._keeper.record(gradient, "gradients", name, "training", kind)
 
 
 def _phase_of(module: nn.Module) -> str:
-    return "training" if module.training and torch.is_grad_enabled() else "inference"
+    is_training = module.training and (torch.is_grad_enabled() or in_checkpoint())
+    return "training" if is_training else "inference"
 
 
 def _type_of(value: object) -> str:

@@ -12,15 +12,8 @@ import numpy as np
 
 from tensorcodecs.arrays import Array, did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import DTYPES, PHASES, ROLES, SPLITS, Corpus, CorpusError
-from tracegen.corpus.writing import (
-    CorpusWriter,
-    Identity,
-    ModelWriter,
-    check_content,
-    check_finite,
-    check_name,
-    shown,
-)
+from tracegen.corpus.checks import check_content, check_finite, check_name, plain_name
+from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter
 from tracegen.progress import Report
 
 REQUIRED_KEYS = ("file", "model", "role", "layer", "dtype")
@@ -67,7 +60,9 @@ def import_arrays(
     """
     entries = read_index(index)
     report.start(f"importing {index.name}", len(entries))
-    writer = CorpusWriter(out, name=name, version=VERSION, description=f"Imported from {shown(index.name)}.")
+    writer = CorpusWriter(
+        out, name=name, version=VERSION, description=f"Imported from {plain_name(index.name)}."
+    )
     with writer:
         for model in dict.fromkeys(entry.model for entry in entries):
             facts = {"title": model, "metric": "none", "origin": origin, "licence": licence}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import ml_dtypes
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import _disable_current_modes, _get_current_dispatch_mode
 
 from tensorcodecs.arrays import Array
 from tracegen.corpus.recording import Captured, Recorder, layer_name
@@ -85,8 +87,15 @@ def has_plain_bits(tensor: Tensor) -> bool:
 def array_of(tensor: Tensor, kept: tuple[slice, ...]) -> Array:
     """What of the tensor is kept, as a numpy array with the same bits."""
     words, dtype = _DTYPES[tensor.dtype]
-    bits: Array = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
+    with _unseen():
+        bits: Array = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
     return bits.view(dtype)
+
+
+def _unseen() -> contextlib.AbstractContextManager[object]:
+    """A context whose operations no mode of the user's sees, such as a checkpoint that saves some of them."""
+    is_seen = _get_current_dispatch_mode() is not None
+    return _disable_current_modes() if is_seen else contextlib.nullcontext()
 
 
 def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str, kind: str = "") -> None:

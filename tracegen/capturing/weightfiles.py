@@ -21,8 +21,8 @@ import numpy as np
 
 from tensorcodecs.arrays import resolve_dtype
 from tracegen.corpus import CorpusError
+from tracegen.corpus.checks import check_content
 from tracegen.corpus.recording import Captured, Facts, Recorder, layer_name, legal_name, matching, recording
-from tracegen.corpus.writing import check_content
 from tracegen.progress import Report, need
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -61,11 +61,12 @@ def wrong_header(data: Mapping[str, Any]) -> str:
 
 def wrong_name(name: object, length_max: int | None = MAX_NAME) -> str:
     """What is wrong with a name that becomes a file's or, without `length_max`, a part of a trace's name."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return "is no legal name: it may hold letters, digits and _ . + - only, and never begins with . + -"
+    if not isinstance(name, str):
+        return "is no string and no legal name"
     if length_max is not None and len(name) > length_max:
-        return f"is no legal name: it has {len(name)} characters, {length_max} are allowed"
-    return ""
+        return f"is no legal name: it has {len(name)} characters; legal are {length_max}"
+    is_legal = _NAME.fullmatch(name)
+    return "" if is_legal else "is no legal name: it may hold letters, digits and _ . + - only"
 
 
 def wrong_text(text: object) -> str:
@@ -74,11 +75,11 @@ def wrong_text(text: object) -> str:
     New lines, tabs, and the two joiners that emojis and some scripts need are none of these.
     """
     if not isinstance(text, str):
-        return f"is {type(text).__name__}, no text"
+        return "is no string"
     for character in text:
         if unicodedata.category(character) in _ACTING and character not in _HARMLESS:
             named = f"U+{ord(character):04X} {unicodedata.name(character, 'a control character')}"
-            return f"has control characters: {named}"
+            return f"holds {named}: control characters act instead of being shown"
     return ""
 
 

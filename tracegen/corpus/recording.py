@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import numbers
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tensorcodecs.arrays import Array, did_you_mean, dtype_name
+from tracegen.corpus.checks import check_count, check_finite, check_flag, check_name, check_text, shown
 from tracegen.corpus.reading import CorpusError
-from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, check_finite, cut_shape
+from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, cut_shape
 
 DEFAULT_MAX_BYTES = 1 << 20
 VERSION = "1"
@@ -35,7 +37,8 @@ class Captured:
 class Facts:
     """What a recorded corpus says about its one model, and how its traces are cut and checked.
 
-    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace.
+    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace. Raises
+    CorpusError for a value of another type or out of range, and for a text that a reader would refuse.
     """
 
     model_name: str
@@ -45,6 +48,17 @@ class Facts:
     sparsity: float = 0.0
     max_bytes: int = DEFAULT_MAX_BYTES
     allow_nonfinite: bool = False
+
+    def __post_init__(self) -> None:
+        for what in ("model_name", "name"):
+            check_name(what, getattr(self, what))
+        for what in ("origin", "licence"):
+            check_text(what, getattr(self, what))
+        check_count("max_bytes", self.max_bytes)
+        check_flag("allow_nonfinite", self.allow_nonfinite)
+        is_number = isinstance(self.sparsity, numbers.Real) and not isinstance(self.sparsity, bool)
+        if not is_number or not 0.0 <= self.sparsity <= 1.0:
+            raise CorpusError(f"sparsity {shown(self.sparsity)} is no number in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -159,7 +173,6 @@ def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Rec
     An error inside, Ctrl-C included, publishes nothing. Raises CorpusError for facts that are not legal,
     where `out` holds a corpus already, and where nothing was recorded.
     """
-    _check(facts)
     corpus = CorpusWriter(out, name=facts.name, version=VERSION, description=f"Captured: {facts.model_name}.")
     if dry_run:
         yield Recorder(facts, None)
@@ -179,10 +192,3 @@ def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Rec
         yield recorder
         if not recorder.rows:
             raise CorpusError(f"nothing was captured: {'; '.join(recorder.notes) or 'no tensor came by'}")
-
-
-def _check(facts: Facts) -> None:
-    if facts.max_bytes < 1:
-        raise CorpusError(f"max_bytes {facts.max_bytes} is not at least 1")
-    if not 0.0 <= facts.sparsity <= 1.0:
-        raise CorpusError(f"sparsity {facts.sparsity} is not in [0, 1]")

@@ -21,6 +21,7 @@ import numpy as np
 from tensorcodecs.arrays import Array, as_words, dtype_name, resolve_dtype
 from tracegen.corpus import _guarding
 from tracegen.corpus._sink import Sink, uninterrupted
+from tracegen.corpus.checks import check_name, check_text
 from tracegen.corpus.reading import (
     CHECKPOINTS,
     DTYPES,
@@ -67,44 +68,9 @@ def cut_leading(array: Array, max_bytes: int) -> Array:
     return array[tuple(map(slice, cut_shape(array.shape, array.itemsize, max_bytes)))]
 
 
-def check_content(path: Path) -> None:
-    """Raise CorpusError for a file that is only a pointer to the one that was meant."""
-    if wrong := _guarding.wrong_content(path):
-        raise CorpusError(f"{path} {wrong}")
-
-
-def shown(name: str) -> str:
-    """The name of a file, which may be made of any bytes, as a text that readers take."""
-    return "".join("_" if _guarding.wrong_text(character) else character for character in name)
-
-
-def check_finite(where: str, values: Array) -> None:
-    """Raise CorpusError, naming `where`, for NaNs and infinities in an array of any dtype."""
-    bad = 0 if values.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(values.astype(np.float64))))
-    if bad:
-        raise CorpusError(
-            f"{where}: {bad} of {values.size} values are NaN or infinite; allow_nonfinite "
-            "(--allow-nonfinite on the command line) keeps them"
-        )
-
-
 def _one_of(what: str, value: str, legal: tuple[str, ...]) -> str:
     if value not in legal:
         raise CorpusError(f"{what} {value!r} is not one of {', '.join(legal)}")
-    return value
-
-
-def check_name(what: str, value: str, length_max: int | None = _guarding.MAX_NAME) -> str:
-    """Return the name; CorpusError, naming `what`, where readers would refuse it."""
-    if wrong := _guarding.wrong_name(value, length_max):
-        raise CorpusError(f"{what} {value!r:.60} {wrong}")
-    return value
-
-
-def check_text(what: str, value: str) -> str:
-    """Return the text; CorpusError, naming `what` and the character, where readers would refuse it."""
-    if wrong := _guarding.wrong_text(value):
-        raise CorpusError(f"{what} {value!r:.60} {wrong}")
     return value
 
 
