@@ -43,6 +43,25 @@ from tracegen.progress import need, progress_bar, say_done
 @click.option("--name", default="captured", show_default=True, help="The corpus's name.")
 @click.option("--origin", default="captured by its user", show_default=True, help="Where the data is from.")
 @click.option("--licence", default="not stated", show_default=True, help="The data's licence.")
+@click.option(
+    "--precision",
+    "precisions",
+    metavar="NAME[,NAME]",
+    help="Store floating-point tensors in these number formats, too: int8,bf16,fp8_e4m3,int4, ...",
+)
+@click.option(
+    "--calibrate",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="So many batches come first, which only give the ranges of the activations.",
+)
+@click.option(
+    "--profile",
+    multiple=True,
+    metavar="PATTERN",
+    help="Layers for codecs to learn from (repeatable).  [default: every fourth, of eight or more]",
+)
 @click.option("--allow-nonfinite", is_flag=True, help="Keep tensors that hold NaNs or infinities.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written and how large; write nothing.")
 def capture(
@@ -62,6 +81,9 @@ def capture(
     name: str,
     origin: str,
     licence: str,
+    precisions: str | None,
+    calibrate: int,
+    profile: tuple[str, ...],
     allow_nonfinite: bool,
     dry_run: bool,
 ) -> None:
@@ -74,7 +96,9 @@ def capture(
 
     def facts(default_name: str) -> Facts:
         named = default_name if model_name is None else model_name
-        return Facts(named, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
+        others = tuple(precisions.split(",")) if precisions is not None else ()
+        texts = (named, name, origin, licence)
+        return Facts(*texts, sparsity, max_bytes, allow_nonfinite, others, profile or None)
 
     facts("model")  # before anything is downloaded, loaded or run: what is wrong with the options
     check_count("steps", steps)
@@ -103,7 +127,7 @@ def capture(
             recorder = capture_run(
                 UserCode(model, data, loss),
                 out,
-                selection=Selection(layers, chosen, steps, every, inputs),
+                selection=Selection(layers, chosen, steps, every, inputs, calibrate),
                 facts=facts,
                 dry_run=dry_run,
                 report=bar,

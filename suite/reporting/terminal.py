@@ -41,6 +41,9 @@ def show_board(report: Report, folder: Path, top: int) -> None:
         f"{row['status']}: {row['codec']} on {row['cells']} traces, first {row['trace']}: {row['reason']}"
         for row in board.not_ok
     ]
+    if untrained := [row["codec"] for row in board.rows if row.get("state_bytes") == 0]:
+        why = "untrained, since the corpus has no traces of the split profile for them"
+        lines.append(f"learned nothing: {len(untrained)} rows are {why}: {', '.join(untrained)}")
     lines.append(f"Tables: {folder}/leaderboard.md .csv .tex .html")
     if speeds:
         lines.append(f"Speeds: {folder}/times.md .csv .tex .html")

@@ -200,3 +200,15 @@ def test_missing_index_and_options(call, tmp_path):
     (tmp_path / "index.json").write_text(json.dumps([row()]))
     np.save(tmp_path / "w.npy", FLOATS)
     check_one_line_error(call("tracegen", "import", "--index", "index.json", "--out", "mine"), "mine")
+
+
+def test_of_many_layers_some_are_to_learn_from_unless_the_index_says_splits(importing, tmp_path):
+    rows = [row(layer=f"fc{n}", role=role) for n in range(9) for role in ("weights", "gradients")]
+    result = importing(rows, {"w.npy": FLOATS})
+    assert "4 of 18 arrays, every fourth layer, are for codecs to learn from" in result.stderr
+    with Corpus.open(tmp_path / "mine") as corpus:
+        assert {t.layer for t in corpus.traces if t.split == "profile"} == {"fc3", "fc7"}
+    (tmp_path / "mine").rename(tmp_path / "first")
+    assert importing([rows[0] | {"split": "profile"}, *rows[1:]], {}).returncode == 0
+    with Corpus.open(tmp_path / "mine") as corpus:
+        assert [t.layer for t in corpus.traces if t.split == "profile"] == ["fc0"]

@@ -25,6 +25,7 @@ class Selection:
     steps: int = 1
     every: int = 1
     inputs: bool = False
+    calibrate: int = 0
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -42,17 +43,20 @@ class Selection:
             raise CorpusError("inputs are activations: add 'activations' to the roles")
         check_count("steps", self.steps)
         check_count("every", self.every)
+        if self.calibrate != 0:
+            check_count("calibrate", self.calibrate)
 
     @property
     def last_pass(self) -> int:
-        """The number of the last pass that is captured, counted from 1."""
-        return 1 + (self.steps - 1) * self.every
+        """The number of the last pass that is captured, counted from 1, those for calibration included."""
+        return self.calibrate + 1 + (self.steps - 1) * self.every
 
     def suffix(self, number: int) -> str | None:
         """What the names of pass `number` (from 1) end with; None where it is not captured."""
-        if number > self.last_pass or (number - 1) % self.every:
+        captured = number - self.calibrate
+        if captured < 1 or number > self.last_pass or (captured - 1) % self.every:
             return None
-        return f".step{number}" if self.steps > 1 else ""
+        return f".step{captured}" if self.steps > 1 else ""
 
 
 def texts(what: str, value: object) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from tracegen.capturing._calibrating import Calibration
 from tracegen.capturing._keeping import Keeper
 from tracegen.capturing._layers import Layer, class_name, layers_of
 from tracegen.capturing._recomputing import Recomputations, backward_pass, in_checkpoint
@@ -51,6 +52,9 @@ def capture(
     licence: str = "not stated",
     sparsity: float = 0.0,
     allow_nonfinite: bool = False,
+    precisions: str | Sequence[str] = (),
+    calibrate: int = 0,
+    profile: str | Sequence[str] | None = None,
 ) -> Iterator[Recorder]:
     """Capture what `model` moves inside the `with` block as a corpus in the folder `out`.
 
@@ -70,6 +74,11 @@ def capture(
     `max_bytes` cuts each trace along its leading axis. `sparsity` (0 to 1) is the pruning target of the
     model; `name` is the corpus's, `model_name` by default the class's.
 
+    Floating-point tensors are stored a second time in each of `precisions` ("int8", "bf16", "fp8_e4m3",
+    "int4", ...; `tensorcodecs.quantisers`); the first `calibrate` passes are not captured but give the ranges
+    of the activations. Layers like the patterns `profile` are for codecs to learn from: by default every
+    fourth, where there are eight or more.
+
     Each tensor is written at once and not kept. The corpus is published when the block ends; after an error
     or Ctrl-C nothing is. What was left out stands in the recorder's `notes`. Raises CorpusError when the
     block is entered, for options of another type or value than is legal, for a pattern that matches no layer
@@ -79,10 +88,14 @@ def capture(
         raise CorpusError(f"model is {_type_of(model)}, no torch.nn.Module")
     if roles is None:
         roles = CAPTURED_ROLES if optimiser is None else (*CAPTURED_ROLES, "updates")
-    selection = Selection(texts("layers", layers), texts("roles", roles), steps, every, inputs)
+    selection = Selection(texts("layers", layers), texts("roles", roles), steps, every, inputs, calibrate)
     _check_optimiser(optimiser, selection)
     model_name = default_name(model) if model_name is None else model_name
-    facts = Facts(model_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite)
+    facts = Facts(
+        *(model_name, name, origin, licence, sparsity, max_bytes, allow_nonfinite),
+        precisions=texts("precisions", precisions),
+        profile=None if profile is None else texts("profile", profile),
+    )
     with recording(_folder(out), facts) as recorder, tapped(model, recorder, selection, optimiser):
         yield recorder
 
@@ -122,6 +135,8 @@ def tapped(
         keeper = Keeper(recorder, selection)
         taps = _Taps(model, keeper)
         stack.callback(taps.remove)
+        recorder.choose_profile([layer.name for layer in taps.layers])
+        stack.callback(Calibration(recorder, taps.layers, selection.calibrate).remove)
         taps.place()
         updates = None
         if optimiser is not None and "updates" in selection.roles:

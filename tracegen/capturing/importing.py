@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from tensorcodecs.arrays import Array, did_you_mean, dtype_name, resolve_dtype
 from tracegen.corpus import DTYPES, PHASES, ROLES, SPLITS, Corpus, CorpusError
 from tracegen.corpus.checks import check_content, check_finite, check_name, plain_name
+from tracegen.corpus.recording import profile_layers
 from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter
 from tracegen.progress import Report
 
@@ -36,7 +37,7 @@ class Entry:
     phase: str = "inference"
     precision: str | None = None
     kind: str = ""
-    split: str = "test"
+    split: str | None = None
 
 
 def import_arrays(
@@ -53,12 +54,13 @@ def import_arrays(
 
     `index` holds a list of objects with the keys file (a `.npy` file, beside the index), model, role, layer,
     dtype (float32, fp32, bf16, ...), and, where wanted, sparsity (0 to 1), pruning, phase, precision, kind
-    and split. Types that numpy lacks come as unsigned words: bfloat16 as uint16.
+    and split. Types that numpy lacks come as unsigned words: bfloat16 as uint16. Where no entry says its
+    split, every fourth layer of a model is for codecs to learn from, if it has eight or more.
 
     Raises CorpusError for everything that is wrong with the index or an array: among them empty arrays
     and, without `allow_nonfinite`, arrays with NaNs or infinities.
     """
-    entries = read_index(index)
+    entries = _with_splits(read_index(index), report)
     report.start(f"importing {index.name}", len(entries))
     writer = CorpusWriter(
         out, name=name, version=VERSION, description=f"Imported from {plain_name(index.name)}."
@@ -71,6 +73,21 @@ def import_arrays(
                     _add(entry, index.parent / entry.file, model_writer, allow_nonfinite=allow_nonfinite)
                     report.step()
     return Corpus.open(out)
+
+
+def _with_splits(entries: list[Entry], report: Report) -> list[Entry]:
+    """The entries with a split each: as they say, or chosen where none says anything."""
+    if any(entry.split for entry in entries):
+        return [replace(entry, split=entry.split or "test") for entry in entries]
+    learned_on: set[tuple[str, str]] = set()
+    for model in dict.fromkeys(entry.model for entry in entries):
+        layers = dict.fromkeys(entry.layer for entry in entries if entry.model == model)
+        learned_on |= {(model, layer) for layer in profile_layers(list(layers))}
+    splits = ["profile" if (entry.model, entry.layer) in learned_on else "test" for entry in entries]
+    if learned_on:
+        chosen = f"{splits.count('profile')} of {len(entries)} arrays, every fourth layer,"
+        report.note(f"{chosen} are for codecs to learn from (split profile); the index can say others")
+    return [replace(entry, split=split) for entry, split in zip(entries, splits, strict=True)]
 
 
 def read_index(path: Path) -> list[Entry]:
@@ -166,7 +183,7 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
                 phase=entry.phase,
                 precision=entry.precision,
                 kind=entry.kind,
-                split=entry.split,
+                split=entry.split or "test",
             ),
         )
     except CorpusError as error:

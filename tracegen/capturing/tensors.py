@@ -108,7 +108,17 @@ def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str
         recorder.note(f"{role}/{layer} skipped: {name} is no dtype of a trace")
         return
     kept, attributes = recorder.cut(tensor.shape, tensor.element_size())
-    recorder.add(Captured(array_of(tensor, kept), role, layer, phase, attributes, kind))
+    whole = range_of(tensor) if attributes and recorder.facts.precisions else None
+    recorder.add(Captured(array_of(tensor, kept), role, layer, phase, attributes, kind, whole))
+
+
+def range_of(tensor: Tensor) -> tuple[float, float] | None:
+    """The least and the greatest value of a floating-point tensor; None of any other."""
+    if not tensor.is_floating_point():
+        return None
+    with _unseen():
+        low, high = tensor.detach().float().aminmax()
+    return low.item(), high.item()
 
 
 def named_tensors(value: object, name: str = "") -> Iterator[tuple[str, Tensor]]:

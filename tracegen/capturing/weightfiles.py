@@ -91,10 +91,18 @@ def capture_weights(
     default_name = legal_name(path.resolve().name if path.is_dir() else path.stem)
     with recording(out, facts(default_name), dry_run=dry_run) as recorder:
         if index is None:
-            _record(file, recorder, report, lambda names: matching(layers, list(names)))
+
+            def choose(names: Collection[str]) -> list[str]:
+                chosen = matching(layers, list(names))
+                recorder.choose_profile(list(map(layer_name, chosen)))
+                return chosen
+
+            _record(file, recorder, report, choose)
             return recorder
         shards: dict[str, list[str]] = {}
-        for name in matching(layers, list(index)):
+        wanted = matching(layers, list(index))
+        recorder.choose_profile(list(map(layer_name, wanted)))
+        for name in wanted:
             shards.setdefault(index[name], []).append(name)
         for shard, names in shards.items():
             _record(path / shard, recorder, report, partial(_all_there, path / shard, names))

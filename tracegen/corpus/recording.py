@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorcodecs.arrays import Array, did_you_mean, dtype_name
+from tracegen.corpus._storing import check_precisions, stored
 from tracegen.corpus.checks import check_count, check_finite, check_flag, check_name, check_text, shown
 from tracegen.corpus.reading import CorpusError
 from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, cut_shape
@@ -19,6 +20,8 @@ from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, cut_sha
 DEFAULT_MAX_BYTES = 1 << 20
 VERSION = "1"
 _LISTED = 12
+LAYERS_MIN, ONE_IN = 8, 4
+"""From so many layers on, one in so many is for codecs to learn from."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,17 @@ class Captured:
     phase: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     kind: str = ""
+    whole: tuple[float, float] | None = None
+    """The range of the tensor that the array was cut from, where a precision needs it."""
 
 
 @dataclass(frozen=True)
 class Facts:
     """What a recorded corpus says about its one model, and how its traces are cut and checked.
 
-    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace. Raises
-    CorpusError for a value of another type or out of range, and for a text that a reader would refuse.
+    `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace. Tensors are
+    stored in `precisions`, too. Layers like `profile` are for codecs to learn from; None leaves the choice.
+    Raises CorpusError for a value of another type or out of range, and for a text that a reader would refuse.
     """
 
     model_name: str
@@ -48,6 +54,8 @@ class Facts:
     sparsity: float = 0.0
     max_bytes: int = DEFAULT_MAX_BYTES
     allow_nonfinite: bool = False
+    precisions: tuple[str, ...] = ()
+    profile: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for what in ("model_name", "name"):
@@ -56,6 +64,7 @@ class Facts:
             check_text(what, getattr(self, what))
         check_count("max_bytes", self.max_bytes)
         check_flag("allow_nonfinite", self.allow_nonfinite)
+        object.__setattr__(self, "precisions", check_precisions(self.precisions))
         is_number = isinstance(self.sparsity, numbers.Real) and not isinstance(self.sparsity, bool)
         if not is_number or not 0.0 <= self.sparsity <= 1.0:
             raise CorpusError(f"sparsity {shown(self.sparsity)} is no number in [0, 1]")
@@ -101,6 +110,11 @@ def nearest(name: str, legal: Sequence[str]) -> str:
     return near
 
 
+def profile_layers(layers: Sequence[str]) -> tuple[str, ...]:
+    """The layers for codecs to learn from: the fourth, the eighth, ...; none of fewer than eight."""
+    return tuple(layers[ONE_IN - 1 :: ONE_IN]) if len(layers) >= LAYERS_MIN else ()
+
+
 class Recorder:
     """Writes traces as they come; made by `recording`.
 
@@ -114,6 +128,26 @@ class Recorder:
         self.notes: list[str] = []
         self._writer = writer
         self._paths: set[str] = set()
+        self._profile: tuple[str, ...] = ()
+        self._ranges: dict[str, tuple[float, float]] = {}
+
+    def choose_profile(self, layers: Sequence[str]) -> None:
+        """Choose, of all that will come, the layers for codecs to learn from.
+
+        Raises CorpusError for a pattern of the facts that matches none.
+        """
+        names = [legal_name(layer) for layer in dict.fromkeys(layers)]
+        patterns = self.facts.profile
+        self._profile = profile_layers(names) if patterns is None else tuple(matching(patterns, names))
+
+    def widen(self, layer: str, found: tuple[float, float]) -> None:
+        """Let the calibrated range of a layer's activations hold `found`, too."""
+        low, high = self._ranges.get(layer, found)
+        self._ranges[layer] = (min(low, found[0]), max(high, found[1]))
+
+    def _split_of(self, layer: str) -> str:
+        is_learned_on = any(layer == name or layer.startswith(f"{name}.") for name in self._profile)
+        return "profile" if is_learned_on else "test"
 
     def note(self, text: str) -> None:
         """Note, once, what was left out and why."""
@@ -141,20 +175,34 @@ class Recorder:
         if not self.facts.allow_nonfinite:
             check_finite(where, trace.array)
         layer = self._free_layer(trace)
+        self._write(trace, layer, trace.array, trace.attributes, None)
+        whole = (
+            self._ranges.get(re.sub(r"\.step\d+$", "", trace.layer)) if trace.role == "activations" else None
+        )
+        for precision in self.facts.precisions:
+            try:
+                found = stored(trace.array, trace.role, precision, whole or trace.whole)
+            except ValueError as error:
+                self.note(f"{where} not stored in {precision}: {error}")
+                continue
+            if found is not None:
+                self._write(trace, layer, found.words, {**trace.attributes, **found.attributes}, precision)
+
+    def _write(
+        self, trace: Captured, layer: str, words: Array, attributes: Mapping[str, Any], precision: str | None
+    ) -> None:
         if self._writer is not None:
-            self._writer.add_trace(
-                trace.array,
-                Identity(
-                    role=trace.role,
-                    layer=layer,
-                    sparsity=self.facts.sparsity,
-                    phase=trace.phase,
-                    kind=trace.kind,
-                ),
-                attributes=trace.attributes,
+            identity = Identity(
+                role=trace.role,
+                layer=layer,
+                sparsity=self.facts.sparsity,
+                phase=trace.phase,
+                precision=precision,
+                kind=trace.kind,
+                split=self._split_of(layer),
             )
-        dtype = dtype_name(trace.array.dtype)
-        self.rows.append(Row(f"{trace.role}/{layer}", dtype, trace.array.shape, trace.array.nbytes))
+            self._writer.add_trace(words, identity, attributes=attributes)
+        self.rows.append(Row(f"{trace.role}/{layer}", dtype_name(words.dtype), words.shape, words.nbytes))
 
     def _free_layer(self, trace: Captured) -> str:
         layer = legal_name(trace.layer)

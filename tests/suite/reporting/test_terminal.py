@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from rich.console import Console
 from support import cell, trace_fields
@@ -44,3 +46,16 @@ def test_a_narrow_terminal_shows_fewer_roles_but_every_codec(
     assert [role for role in ROLES if f" {role} " in table] == list(roles)
     for word in (*CODECS, "effective"):
         assert word in table, word
+
+
+def test_rows_that_learned_nothing_are_named(report, tmp_path, capsys):
+    terminal.show_board(report, tmp_path, 15)
+    assert "learned nothing" not in capsys.readouterr().out
+    untrained = [row | ({"state_bytes": 0} if row["codec"] == CODECS[0] else {}) for row in report.board.rows]
+    board = dataclasses.replace(report.board, rows=untrained)
+    terminal.show_board(dataclasses.replace(report, board=board), tmp_path, 15)
+    said = capsys.readouterr().out
+    assert (
+        f"learned nothing: 1 rows are untrained, since the corpus has no traces of the split profile for them: {CODECS[0]}"
+        in said
+    )
