@@ -25,7 +25,8 @@ DEFAULT_MAX_BYTES = 1 << 20
 MAX_NAME_LENGTH = 199
 """Characters of a corpus's or a model's name: both become names of files."""
 VERSION = "1"
-_LISTED = 12
+MAX_NAMED = 12
+"""Of more layers than these, a message names the first ones."""
 _MAX_SHOWN = 60
 
 
@@ -141,8 +142,8 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
 def nearest(name: str, legal: Sequence[str]) -> str:
     """As `did_you_mean`, but of many legal names only the first few are listed."""
     near = did_you_mean(name, tuple(legal))
-    if near.startswith("; legal") and len(legal) > _LISTED:
-        return f"; legal are {', '.join(legal[:_LISTED])} and {len(legal) - _LISTED} more"
+    if near.startswith("; legal") and len(legal) > MAX_NAMED:
+        return f"; legal are {', '.join(legal[:MAX_NAMED])} and {len(legal) - MAX_NAMED} more"
     return near
 
 
@@ -157,12 +158,14 @@ class Recorder:
         self.facts = facts
         self.rows: list[Row] = []
         self.notes: list[str] = []
+        self._noted: set[str] = set()
         self._writer = writer
         self._paths: set[str] = set()
 
     def note(self, text: str) -> None:
         """Note, once, what was left out and why."""
-        if text not in self.notes:
+        if text not in self._noted:
+            self._noted.add(text)
             self.notes.append(text)
 
     def cut(self, shape: Sequence[int], itemsize_bytes: int) -> tuple[tuple[slice, ...], dict[str, int]]:
