@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
+from tracegen.capturing._hooking import Hook, aside
 from tracegen.capturing._layers import Layer
 from tracegen.capturing._recomputing import backward_pass
-from tracegen.capturing.tensors import has_plain_bits, joined, named_tensors, range_of
+from tracegen.capturing.tensors import joined, named_tensors, range_of, unreadable
 from tracegen.corpus.recording import Recorder
 
 
@@ -23,11 +24,12 @@ class Calibration:
         self._recorder = recorder
         self._passes = passes
         self._seen: Counter[str] = Counter()
-        self._handles = [
-            layer.module.register_forward_hook(partial(self._observe, layer))
-            for layer in layers
-            if layer.is_called and passes
-        ]
+        self._handles: list[RemovableHandle] = []
+        for layer in layers:
+            if layer.is_called and passes:
+                hook = Hook(self._observe, layer)
+                with contextlib.suppress(RuntimeError):  # a scripted module's: it is noted as never called
+                    self._handles.append(layer.module.register_forward_hook(hook))
 
     def remove(self) -> None:
         """Remove the hooks."""
@@ -35,12 +37,10 @@ class Calibration:
             self._handles.pop().remove()
 
     def _observe(self, layer: Layer, _module: nn.Module, _inputs: Any, output: object) -> None:  # noqa: ANN401
-        if backward_pass() is not None or self._seen[layer.path] >= self._passes:
+        if backward_pass() is not None or aside() or self._seen[layer.path] >= self._passes:
             return
         self._seen[layer.path] += 1
         for key, tensor in named_tensors(output):
-            # What cannot be looked at, such as a tensor under torch.func, cannot be captured either.
-            with contextlib.suppress(RuntimeError):
-                found = range_of(tensor) if has_plain_bits(tensor) and tensor.numel() else None
-                if found:
-                    self._recorder.widen(joined(layer.name, key), found)
+            found = None if unreadable(tensor) or not tensor.numel() else range_of(tensor)
+            if found:
+                self._recorder.widen(joined(layer.name, key), found)

@@ -23,6 +23,7 @@ class Keeper:
         self.recorder = recorder
         self.selection = selection
         self.error: BaseException | None = None
+        self.roles_seen: set[str] = set()
         self._passes: Counter[str] = Counter()
 
     def next_pass(self, what: str) -> str | None:
@@ -40,6 +41,7 @@ class Keeper:
 
     def record(self, tensor: Tensor, role: str, name: str, phase: str, kind: str) -> None:
         """Record a tensor; does nothing after an error."""
+        self.roles_seen.add(role)
         if self.error is None:
             with self.errors_kept():
                 record(self.recorder, tensor, role, name, phase, kind)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -16,6 +17,7 @@ ROOT = "model"
 """What the outputs of the whole model are called, where it is a layer itself."""
 
 _MAX_CLASS_NAME = 100
+_PACKED = ("LinearPackedParams", "PackedParameter")  # where layers of torch.ao keep their weights
 # By a module's class, the first that fits; any other kind is the class's own name.
 _KINDS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
     ((nn.Linear,), "linear"),
@@ -43,6 +45,12 @@ class Layer:
     def is_called(self) -> bool:
         """Whether it computes anything: a `ParameterList` holds parameters for the module around it."""
         return not _only_holds(self.module)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it has weights that are no parameters, as quantised layers do."""
+        parts = [self.module, *filter(_only_holds, self.module.modules())]
+        return any(isinstance(value, torch.ScriptObject) for part in parts for value in vars(part).values())
 
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Its own parameters by their names in the model, those that a parametrisation stands on included."""
@@ -80,15 +88,19 @@ def layers_of(model: nn.Module, patterns: Sequence[str]) -> list[Layer]:
 def kind_of(module: nn.Module) -> str:
     """What sort of layer it is: linear, conv, norm, ...; for any other its class in lower case."""
     plain = parametrize.type_before_parametrizations(module)
-    for classes, kind in _KINDS:
-        if issubclass(plain, classes):
-            return kind
-    return class_name(plain)
+    scripted = getattr(nn, getattr(module, "original_name", ""), None)
+    if isinstance(module, torch.jit.ScriptModule) and isinstance(scripted, type):
+        plain = scripted
+    return next((kind for classes, kind in _KINDS if issubclass(plain, classes)), class_name(module))
 
 
-def class_name(of: type[nn.Module]) -> str:
+def class_name(module: nn.Module) -> str:
     """The class's name in lower case, as the corpus can have it."""
-    return legal_name(of.__name__.lower())[:_MAX_CLASS_NAME]
+    if isinstance(module, torch.jit.ScriptModule):
+        name = module.original_name
+    else:
+        name = parametrize.type_before_parametrizations(module).__name__
+    return legal_name(name.lower())[:_MAX_CLASS_NAME]
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -102,9 +114,9 @@ def _is_layer(module: nn.Module) -> bool:
 def _only_holds(module: nn.Module) -> bool:
     """Whether it is never called: a `ParameterList` or `ModuleDict` has no forward pass."""
     # Static: asking a scripted module's class is an error.
-    return inspect.getattr_static(type(module), "forward") is nn.Module.forward and "forward" not in vars(
-        module
-    )
+    forward = inspect.getattr_static(type(module), "forward")
+    is_missing = forward is nn.Module.forward and "forward" not in vars(module)
+    return is_missing or type(module).__name__ in _PACKED
 
 
 def _parametrisations(module: nn.Module) -> nn.Module:

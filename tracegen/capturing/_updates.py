@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tracegen.capturing._keeping import Keeper
-from tracegen.capturing.tensors import STATE_KINDS, array_of, distinct, has_plain_bits, joined
+from tracegen.capturing.tensors import STATE_KINDS, array_of, distinct, joined, unreadable
 from tracegen.corpus.recording import Captured, layer_name, legal_name
 
 # What can be subtracted without a detour.
@@ -68,7 +68,7 @@ class Updates:
     def _steppable(self) -> Iterator[tuple[str, Tensor, tuple[tuple[slice, ...], dict[str, int]]]]:
         """The parameters that torch subtracts in their own dtype, each with what `Recorder.cut` says."""
         for name, parameter in distinct(self._parameters.items()):
-            if has_plain_bits(parameter) and parameter.dtype in _SUBTRACTED and parameter.numel():
+            if parameter.dtype in _SUBTRACTED and not unreadable(parameter) and parameter.numel():
                 yield name, parameter, self._keeper.recorder.cut(parameter.shape, parameter.element_size())
 
     def record_state(self, suffix: str = "") -> None:

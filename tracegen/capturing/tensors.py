@@ -9,8 +9,14 @@ import ml_dtypes
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.parameter import is_lazy
-from torch.utils._python_dispatch import _disable_current_modes, _get_current_dispatch_mode
+from torch.utils._python_dispatch import (
+    _disable_current_modes,
+    _get_current_dispatch_mode,
+    is_traceable_wrapper_subclass,
+)
 
 from tensorcodecs.arrays import Array
 from tracegen.corpus.recording import Captured, Recorder, layer_name
@@ -70,7 +76,7 @@ def distinct(
     first_names: dict[object, str] = {}
     for name, tensor in tensors:
         key: object = id(tensor)
-        if not is_lazy(tensor) and tensor.layout is torch.strided and tensor.numel() and not tensor.is_meta:
+        if not unreadable(tensor) and tensor.numel():
             key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
         if first_names.setdefault(key, name) == name:
             yield name, tensor
@@ -78,17 +84,34 @@ def distinct(
             shared(name, first_names[key])
 
 
-def has_plain_bits(tensor: Tensor) -> bool:
-    """Whether its values lie in memory as an array's do: not sparse, nested, meta or lazy."""
-    is_plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
-    return is_plain and not is_lazy(tensor)
+def unreadable(tensor: Tensor) -> str:
+    """Why its values cannot be an array of a trace, as the end of a sentence; empty where they can."""
+    if is_lazy(tensor):
+        return "it is not initialised"
+    if tensor.is_nested:
+        return "it is nested"
+    if tensor.layout is not torch.strided:
+        return f"its layout is {_plain_name(tensor.layout)}"
+    if tensor.is_meta:
+        return "it is on the device meta, without values"
+    if is_functorch_wrapped_tensor(tensor):
+        return "it is inside a transform of torch.func, where values cannot be read"
+    if isinstance(tensor, FakeTensor):
+        return "it is a fake tensor, without values"
+    if is_traceable_wrapper_subclass(tensor):
+        return f"it is a {type(tensor).__name__}, which consists of other tensors"
+    return "" if tensor.dtype in _DTYPES else f"{_plain_name(tensor.dtype)} is no dtype of a trace"
+
+
+def _plain_name(of: object) -> str:
+    return str(of).removeprefix("torch.")
 
 
 def array_of(tensor: Tensor, kept: tuple[slice, ...]) -> Array:
     """What of the tensor is kept, as a numpy array with the same bits."""
     words, dtype = _DTYPES[tensor.dtype]
     with _unseen():
-        bits: Array = tensor.detach()[kept].cpu().contiguous().view(words).numpy()
+        bits: Array = tensor.detach()[kept].cpu().contiguous().resolve_neg().view(words).numpy()
     return bits.view(dtype)
 
 
@@ -99,17 +122,19 @@ def _unseen() -> contextlib.AbstractContextManager[object]:
 
 
 def record(recorder: Recorder, tensor: Tensor, role: str, layer: str, phase: str, kind: str = "") -> None:
-    """Record a tensor's bits, cut before they are copied; what has no plain bits is noted."""
-    if not has_plain_bits(tensor):
-        recorder.note(f"{role}/{layer} skipped: it is sparse, nested, meta or not initialised")
+    """Record a tensor's bits, cut before they are copied; what torch cannot show is noted."""
+    reason = unreadable(tensor)
+    if not reason:
+        kept, attributes = recorder.cut(tensor.shape, tensor.element_size())
+        try:
+            array = array_of(tensor, kept)
+        except (RuntimeError, TypeError) as error:  # a subclass of somebody's, no memory left, ...
+            reason = "torch cannot read it: " + str(error).partition("\n")[0]
+    if reason:
+        recorder.note(f"{role}/{layer} skipped: {reason}")
         return
-    if tensor.dtype not in _DTYPES:
-        name = str(tensor.dtype).removeprefix("torch.")
-        recorder.note(f"{role}/{layer} skipped: {name} is no dtype of a trace")
-        return
-    kept, attributes = recorder.cut(tensor.shape, tensor.element_size())
     whole = range_of(tensor) if attributes and recorder.facts.precisions else None
-    recorder.add(Captured(array_of(tensor, kept), role, layer, phase, attributes, kind, whole))
+    recorder.add(Captured(array, role, layer, phase, attributes, kind, whole))
 
 
 def range_of(tensor: Tensor) -> tuple[float, float] | None:

@@ -19,9 +19,10 @@ from tracegen.corpus.writing import CorpusWriter, Identity, ModelWriter, cut_sha
 
 DEFAULT_MAX_BYTES = 1 << 20
 VERSION = "1"
-_LISTED = 12
 LAYERS_MIN, ONE_IN = 8, 4
 """From so many layers on, one in so many is for codecs to learn from."""
+MAX_NAMED = 12
+"""Of more layers than these, a message names the first ones."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
 def nearest(name: str, legal: Sequence[str]) -> str:
     """As `did_you_mean`, but of many legal names only the first few are listed."""
     near = did_you_mean(name, tuple(legal))
-    if near.startswith("; legal") and len(legal) > _LISTED:
-        return f"; legal are {', '.join(legal[:_LISTED])} and {len(legal) - _LISTED} more"
+    if near.startswith("; legal") and len(legal) > MAX_NAMED:
+        return f"; legal are {', '.join(legal[:MAX_NAMED])} and {len(legal) - MAX_NAMED} more"
     return near
 
 
@@ -126,6 +127,7 @@ class Recorder:
         self.facts = facts
         self.rows: list[Row] = []
         self.notes: list[str] = []
+        self._noted: set[str] = set()
         self._writer = writer
         self._paths: set[str] = set()
         self._profile: tuple[str, ...] = ()
@@ -151,7 +153,8 @@ class Recorder:
 
     def note(self, text: str) -> None:
         """Note, once, what was left out and why."""
-        if text not in self.notes:
+        if text not in self._noted:
+            self._noted.add(text)
             self.notes.append(text)
 
     def cut(self, shape: Sequence[int], itemsize_bytes: int) -> tuple[tuple[slice, ...], dict[str, int]]:

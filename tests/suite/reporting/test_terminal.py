@@ -55,7 +55,5 @@ def test_rows_that_learned_nothing_are_named(report, tmp_path, capsys):
     board = dataclasses.replace(report.board, rows=untrained)
     terminal.show_board(dataclasses.replace(report, board=board), tmp_path, 15)
     said = capsys.readouterr().out
-    assert (
-        f"learned nothing: 1 rows are untrained, since the corpus has no traces of the split profile for them: {CODECS[0]}"
-        in said
-    )
+    assert "learned nothing: 1 rows are untrained" in said
+    assert f"of the split profile for them: {CODECS[0]}" in said
