@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tracegen.capturing._keeping import Keeper
-from tracegen.capturing._layers import class_name
+from tracegen.capturing._layers import class_name, is_compiled
 from tracegen.capturing._selection import CAPTURED_ROLES, Selection, texts
 from tracegen.capturing._taps import Taps, type_of
 from tracegen.capturing._updates import Updates
@@ -21,6 +21,8 @@ from tracegen.corpus import CorpusError
 from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder, recording, shown
 
 __all__ = ["CAPTURED_ROLES", "Selection", "capture", "default_name", "tapped"]
+
+_SEEN_BY_LAYER = {"activations", "errors", "kv"}
 
 
 @contextlib.contextmanager
@@ -112,6 +114,13 @@ def tapped(
         keeper = Keeper(recorder, selection)
         taps = Taps(model, keeper)
         stack.callback(taps.remove)
+        if _SEEN_BY_LAYER & set(selection.roles):
+            # Compiled code calls no hooks: what is compiled runs as it was written until the block ends.
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            if is_compiled(model):
+                recorder.note(
+                    "the model is compiled and ran uncompiled in the block: only so layers are seen"
+                )
         taps.place()
         updates = None
         if optimiser is not None and "updates" in selection.roles:
