@@ -19,7 +19,8 @@ class Hook:
 
     def __call__(self, *call: object) -> None:
         """Call the function with the arguments from its making, and behind them those of the hook."""
-        self._function(*self._arguments, *call)
+        if not torch.compiler.is_compiling():  # else the compiler would trace all the way into HDF5
+            self._function(*self._arguments, *call)
 
     def __deepcopy__(self, _memo: object) -> Callable[..., None]:
         return _nothing

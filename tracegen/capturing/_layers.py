@@ -17,6 +17,7 @@ ROOT = "model"
 """What the outputs of the whole model are called, where it is a layer itself."""
 
 _MAX_CLASS_NAME = 100
+_COMPILED = "_orig_mod"  # what a compiled module calls the plain one
 _PACKED = ("LinearPackedParams", "PackedParameter")  # where layers of torch.ao keep their weights
 # By a module's class, the first that fits; any other kind is the class's own name.
 _KINDS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
@@ -68,7 +69,7 @@ def layers_of(model: nn.Module, patterns: Sequence[str]) -> list[Layer]:
     by its exact name. What only serves one module, such as the parts of its parametrisations, is no layer.
     Raises CorpusError with the nearest name for a pattern that matches none.
     """
-    modules = dict(model.named_modules())
+    modules = {_plain_path(path): module for path, module in model.named_modules()}
     root = ROOT if ROOT not in modules else f"{ROOT}-itself"
     patterns = [pattern or root for pattern in patterns]
     serving = {
@@ -85,6 +86,19 @@ def layers_of(model: nn.Module, patterns: Sequence[str]) -> list[Layer]:
     return [layers[name] for name in matching(patterns, list(layers))]
 
 
+def _plain_path(path: str) -> str:
+    """The path without what torch.compile puts around modules, so that names are those of the plain model."""
+    return ".".join(name for name in path.split(".") if name != _COMPILED)
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether the model or a part of it is compiled, as far as it can be seen from the model."""
+    return any(
+        hasattr(module, _COMPILED) or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+
+
 def kind_of(module: nn.Module) -> str:
     """What sort of layer it is: linear, conv, norm, ...; for any other its class in lower case."""
     plain = parametrize.type_before_parametrizations(module)
@@ -96,6 +110,7 @@ def kind_of(module: nn.Module) -> str:
 
 def class_name(module: nn.Module) -> str:
     """The class's name in lower case, as the corpus can have it."""
+    module = getattr(module, _COMPILED, module)
     if isinstance(module, torch.jit.ScriptModule):
         name = module.original_name
     else:

@@ -13,7 +13,7 @@ from torch import nn
 
 from tracegen.capturing._calibrating import Calibration
 from tracegen.capturing._keeping import Keeper
-from tracegen.capturing._layers import class_name
+from tracegen.capturing._layers import class_name, is_compiled
 from tracegen.capturing._selection import CAPTURED_ROLES, Selection, texts
 from tracegen.capturing._taps import Taps, type_of
 from tracegen.capturing._updates import Updates
@@ -23,6 +23,8 @@ from tracegen.corpus.checks import shown
 from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder, recording
 
 __all__ = ["CAPTURED_ROLES", "Selection", "capture", "default_name", "tapped"]
+
+_SEEN_BY_LAYER = {"activations", "errors", "kv"}
 
 
 @contextlib.contextmanager
@@ -128,6 +130,13 @@ def tapped(
         stack.callback(taps.remove)
         recorder.choose_profile([layer.name for layer in taps.layers])
         stack.callback(Calibration(recorder, taps.layers, selection.calibrate).remove)
+        if _SEEN_BY_LAYER & set(selection.roles):
+            # Compiled code calls no hooks: what is compiled runs as it was written until the block ends.
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            if is_compiled(model):
+                recorder.note(
+                    "the model is compiled and ran uncompiled in the block: only so layers are seen"
+                )
         taps.place()
         updates = None
         if optimiser is not None and "updates" in selection.roles:
