@@ -17,8 +17,8 @@ import numpy.typing as npt
 from hwmodels import layouts
 from hwmodels.figures import Figure
 from hwmodels.sizes import LineSizes
-from tensorcodecs.arrays import Array, raw_bytes
-from tensorcodecs.base import LINE_BYTES, BlockCodec, TensorCodec, one_of
+from tensorcodecs.arrays import Array, in_memory_order, raw_bytes
+from tensorcodecs.base import LINE_BYTES, BlockCodec, TensorCodec, fill, one_of
 from tensorcodecs.specs import format_settings
 
 GRANULE_BYTES = 32
@@ -101,10 +101,10 @@ class HardwareModel(ABC):
         return layouts.mark(array, self.layout) + self.codec.encode(layouts.laid_out(array, self.layout))
 
     def decode(self, data: Any, out: Array | None = None) -> Array:  # noqa: ANN401 - likewise
-        """Decode a frame made by `encode`."""
-        if self.layout == layouts.STORED:
-            return raw_bytes(self.codec.decode(data, out))
-        return layouts.unmark(data, self.codec.decode)
+        """Decode a frame made by `encode`; with `out`, fill it as codecs do."""
+        decode = self.codec.decode
+        raw = raw_bytes(decode(data) if self.layout == layouts.STORED else layouts.unmark(data, decode))
+        return raw if out is None else raw_bytes(in_memory_order(fill(out, raw)))
 
     def warm_up(self) -> None:
         """Compile every kernel of the codec."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcodecs.arrays import Array, did_you_mean, raw_bytes
+from tensorcodecs.arrays import Array, did_you_mean, in_memory_order, raw_bytes
 from tensorcodecs.base import DecodeError
 
 STORED = "nchw"
@@ -29,9 +29,9 @@ def checked(layout: str) -> str:
 
 
 def laid_out(array: Array, layout: str) -> Array:
-    """Return `array` as it lies in memory; only 4-d arrays differ between layouts."""
+    """Return `array` as it lies in memory, in C order; only 4-d arrays differ between layouts."""
     if layout == STORED or array.ndim != 4:
-        return array
+        return np.asarray(in_memory_order(array))
     return np.ascontiguousarray(array.transpose(_TO_NHWC))
 
 

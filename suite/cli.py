@@ -32,11 +32,14 @@ def doctor(out: Path) -> None:
     """Show what is installed and what machine this is, and say what will make times unreliable."""
     from suite.commands import doctor as examination
     from suite.reporting import terminal
+    from suite.safetext import visible
 
     with one_line_errors():
         finding = examination.examine(out)
     for title, header, rows in finding.tables:
         terminal.show_table(title, header, rows)
+    for line in finding.notes:
+        click.echo(f"note: {visible(line)}")
     click.echo(f"verdict: {finding.verdict()}")
 
 

@@ -8,7 +8,7 @@ import importlib.metadata
 import numpy as np
 from numcodecs.abc import Codec
 
-from tensorcodecs.arrays import ArrayOrBuffer, Bytes, as_words, raw_bytes
+from tensorcodecs.arrays import ArrayOrBuffer, Bytes, as_words, in_memory_order, raw_bytes
 from tensorcodecs.base import DecodeError, TensorCodec
 from tensorcodecs.registry import FOREIGN_PREFIX, names
 from tensorcodecs.specs import format_settings
@@ -55,11 +55,12 @@ def encode_array(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
 def as_taken(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
     """Return `array` as `codec.encode` takes it: ours take it as it is.
 
-    A foreign codec gets a C-contiguous array of the same shape, and unsigned words where the type is one
-    of ml_dtypes.
+    A foreign codec gets a C-contiguous array of the same shape (transposed where it is in Fortran order: its
+    memory stays as it is), and unsigned words where the type is one of ml_dtypes.
     """
     if isinstance(codec, TensorCodec):
         return array
+    array = in_memory_order(array)
     words = as_words(array)  # refuses what has no words, whoever the codec is
     if isinstance(array, (bytes, bytearray, memoryview)):
         return words
@@ -68,11 +69,11 @@ def as_taken(codec: Codec, array: ArrayOrBuffer) -> ArrayOrBuffer:
 
 
 def decode_bytes(codec: Codec, data: ArrayOrBuffer, n_bytes: int | None = None) -> Bytes:
-    """Return the raw bytes that `codec` decodes `data` to, as 1-D uint8.
+    """Return the raw bytes that `codec` decodes `data` to, in the order of memory, as 1-D uint8.
 
     Raises DecodeError where they are not `n_bytes` (if given).
     """
-    decoded = raw_bytes(codec.decode(data))
+    decoded = raw_bytes(in_memory_order(codec.decode(data)))
     if n_bytes is not None and decoded.size != n_bytes:
         raise DecodeError(f"{codec_spec(codec)} decoded {decoded.size} bytes, expected {n_bytes}")
     return decoded

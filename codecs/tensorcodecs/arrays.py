@@ -70,8 +70,22 @@ def number_format(array: ArrayOrBuffer) -> NumberFormat:
     return NumberFormat("float", int(form.nexp), int(form.nmant))
 
 
+def in_memory_order(array: ArrayOrBuffer) -> ArrayOrBuffer:
+    """Return `array` so that its C order is the order of its memory: one in Fortran order is transposed.
+
+    This is how numcodecs' codecs take arrays, and Zarr counts on it. Nothing is copied: what is in C order,
+    or not contiguous at all, is returned as it is.
+    """
+    if isinstance(array, (bytes, bytearray)):
+        return array
+    view = np.asarray(array)
+    if view.flags.c_contiguous or not view.flags.f_contiguous:
+        return array
+    return view.T.data if isinstance(array, memoryview) else view.T
+
+
 def as_words(array: ArrayOrBuffer) -> Array:
-    """Return the bits of `array` as a 1-D C-contiguous, aligned array of unsigned words.
+    """Return the bits of `array` in C order, as a 1-D C-contiguous, aligned array of unsigned words.
 
     Words are as wide as the items (uint8, 16, 32 or 64); complex numbers and 16-byte items become 8-byte
     words, buffers (bytes, bytearray, memoryview) become uint8. Big-endian items keep their bytes as they
@@ -80,22 +94,26 @@ def as_words(array: ArrayOrBuffer) -> Array:
 
     Raises TypeError for items whose bits are not the value: objects, strings, structures.
     """
+    flat = _flat(array)
+    word_bytes = 8 if flat.dtype.kind == "c" else min(flat.itemsize, 8)
+    return (flat if flat.flags.aligned else flat.copy()).view(WORD_DTYPES[word_bytes])
+
+
+def raw_bytes(array: ArrayOrBuffer) -> Bytes:
+    """Return the bits of `array` in C order as a 1-D uint8 array: a view wherever it is C-contiguous."""
+    return _flat(array).view(np.uint8)
+
+
+def _flat(array: ArrayOrBuffer) -> Array:
+    """The items in C order, 1-D: a view where the input is C-contiguous; TypeError as `as_words` says."""
     if isinstance(array, (bytes, bytearray, memoryview)):
-        return np.frombuffer(array, np.uint8) if len(array) else np.empty(0, np.uint8)
+        return np.frombuffer(array, np.uint8) if memoryview(array).nbytes else np.empty(0, np.uint8)
     array = np.asarray(array)
     dtype = array.dtype
     is_plain = dtype.kind in "biufcmM" or dtype.isbuiltin == 2  # 2: registered by ml_dtypes
     if not is_plain or dtype.itemsize not in (1, 2, 4, 8, 16):
         raise TypeError(f"no words in items of type {dtype}: legal are numbers of 1, 2, 4, 8 or 16 bytes")
-    word_bytes = 8 if dtype.kind == "c" else min(dtype.itemsize, 8)
-    if not (array.flags.c_contiguous and array.flags.aligned):
-        array = np.require(array, requirements=("C", "A"))
-    return array.reshape(-1).view(WORD_DTYPES[word_bytes])
-
-
-def raw_bytes(array: ArrayOrBuffer) -> Bytes:
-    """Return the bits of `array` as a 1-D uint8 array, in C order (a view where `as_words` is one)."""
-    return as_words(array).view(np.uint8)
+    return np.ascontiguousarray(array).reshape(-1)
 
 
 def resolve_dtype(name: str) -> np.dtype[Any]:

@@ -23,6 +23,7 @@ from tensorcodecs.arrays import (
     Frame,
     NumberFormat,
     as_words,
+    in_memory_order,
     number_format,
     raw_bytes,
 )
@@ -34,6 +35,10 @@ LINE_BYTES = (32, 64, 128, 256)
 
 class DecodeError(ValueError):
     """The bytes are not a whole, valid frame of this codec: truncated, damaged or hostile."""
+
+
+class TooLargeError(ValueError):
+    """The array has more bytes than the codec takes at once."""
 
 
 class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
@@ -49,19 +54,26 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     version: str
     """What a size depends on beside the settings: our format's version or the linked library's."""
     lossless: bool = True
+    bytes_max: ClassVar[int | None] = None
+    """The largest array that it takes, where its format or its library has such a limit."""
     is_filter: ClassVar[bool] = False
     """True for a stage that rearranges and leaves the saving to the stages after it."""
     keeps_words: ClassVar[bool] = False
     """True for a filter whose frame is words as wide as the array's, which a pipeline's next stage sees."""
 
     def encode(self, buf: ArrayOrBuffer) -> Frame:
-        """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
-        return self.pack(_frozen(as_words(buf)))
+        """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`).
+
+        As with numcodecs' codecs, an array in Fortran order is coded in the order of its memory, and one that
+        is not contiguous in C order. Raises TypeError for items that are no numbers, and TooLargeError.
+        """
+        return self.pack(self._checked(as_words(in_memory_order(buf))))
 
     def decode(self, buf: ArrayOrBuffer, out: ArrayOrBuffer | None = None) -> ArrayOrBuffer:
         """Return the bytes that were encoded, as 1-D uint8; with `out`, fill it and return it.
 
-        `out` is any C-contiguous writable array or buffer of exactly the right number of bytes.
+        `out` is any contiguous writable array or buffer of exactly the right number of bytes; one in Fortran
+        order is filled in the order of its memory.
         Raises DecodeError for a frame that is not valid and ValueError for an `out` that does not fit.
         """
         decoded = self.unpack(_frozen(raw_bytes(buf)))
@@ -74,6 +86,15 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     @abstractmethod
     def unpack(self, data: Bytes) -> Bytes:
         """Return the raw bytes of the frame `data` (1-D uint8), or raise DecodeError."""
+
+    def _checked(self, words: Array) -> Array:
+        """The words, read-only; TooLargeError where they are more than the codec takes."""
+        if self.bytes_max is not None and words.nbytes > self.bytes_max:
+            raise TooLargeError(
+                f"{self.name} takes arrays of at most {self.bytes_max} bytes, not {words.nbytes}; "
+                f"'blocks:codec={self.name}' takes any"
+            )
+        return _frozen(words)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -110,8 +131,9 @@ class TypedCodec(TensorCodec):
     """
 
     def encode(self, buf: ArrayOrBuffer) -> Frame:
-        """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`)."""
-        return self.pack_typed(_frozen(as_words(buf)), number_format(buf), np.shape(buf))
+        """Return the frame that holds `buf`, as `TensorCodec.encode` does."""
+        array = in_memory_order(buf)
+        return self.pack_typed(self._checked(as_words(array)), number_format(array), np.shape(array))
 
     def pack(self, words: Array) -> Frame:
         """Return the frame of `words` as unsigned numbers."""
@@ -184,7 +206,7 @@ class BlockCodec(TensorCodec):
 
     def block_bits(self, array: ArrayOrBuffer) -> npt.NDArray[np.int32]:
         """Return the exact bits of every block, int32[n_blocks]: what `encode` packs, tags included."""
-        return self.count_bits(_frozen(as_words(array)))
+        return self.count_bits(_frozen(as_words(in_memory_order(array))))
 
     @abstractmethod
     def count_bits(self, words: Array) -> npt.NDArray[np.int32]:
@@ -206,11 +228,11 @@ def _frozen(array: Array) -> Array:
 
 
 def fill(out: ArrayOrBuffer, decoded: Bytes) -> ArrayOrBuffer:
-    """Copy `decoded` into `out` and return `out`; raise ValueError where it does not fit."""
-    target = raw_bytes(out)
-    is_contiguous = not isinstance(out, np.ndarray) or out.flags.c_contiguous
-    if not is_contiguous or not target.flags.writeable:
-        raise ValueError("out must be C-contiguous and writable")
+    """Copy `decoded` into the memory of `out` and return `out`; raise ValueError where it does not fit."""
+    memory = out if isinstance(out, np.ndarray) else memoryview(out)
+    is_contiguous = memory.flags.forc if isinstance(memory, np.ndarray) else memory.contiguous
+    if not is_contiguous or not (target := raw_bytes(in_memory_order(memory))).flags.writeable:
+        raise ValueError("out must be contiguous and writable")
     if target.size != decoded.size:
         raise ValueError(f"out holds {target.size} bytes, the frame {decoded.size}")
     target[:] = decoded

@@ -7,6 +7,7 @@ could hold before it allocates.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,10 @@ from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, Frame
 from tensorcodecs.base import DecodeError
 
 _VARINT_BYTES_MAX = 9  # 63 bits: every count fits a signed 64-bit integer
+
+PIECE_BYTES = 1 << 30
+"""An array that is too large for a library is cut into pieces of so many bytes, the last one shorter."""
+_LENGTH_BYTES = 4
 
 
 class Header(NamedTuple):
@@ -64,6 +69,30 @@ def unpack_header(data: Bytes, words_per_byte_max: int, n_parameters: int = 0) -
     if values[0] > words_per_byte_max * payload.size:
         raise DecodeError(f"{payload.size} bytes of payload cannot hold {values[0]} words")
     return Header(WORD_DTYPES[1 << int(data[0])], values[0], tuple(values[1:]), payload)
+
+
+def pieces(words: Array) -> list[Array]:
+    """Return the pieces of `words` (1-D), one at least."""
+    step = PIECE_BYTES // words.itemsize
+    return [words[at : at + step] for at in range(0, max(words.size, 1), step)]
+
+
+def join_pieces(coded: Iterable[Frame]) -> bytes:
+    """Return the payload that holds the coded pieces, each behind its length."""
+    return b"".join(part for piece in coded for part in (len(piece).to_bytes(_LENGTH_BYTES, "little"), piece))
+
+
+def split_pieces(payload: Bytes, count: int) -> list[Bytes]:
+    """Return the coded pieces in `payload`; DecodeError unless they are `count` and end where it does."""
+    coded, at = [], 0
+    for _ in range(count):
+        end = at + _LENGTH_BYTES
+        length = int.from_bytes(payload[at:end].tobytes(), "little")
+        coded.append(payload[end : end + length])
+        at = end + length
+    if at != payload.size:
+        raise DecodeError(f"{payload.size} bytes are not {count} pieces, each behind its length")
+    return coded
 
 
 def _varint(value: int) -> bytes:

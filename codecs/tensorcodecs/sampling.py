@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tensorcodecs.arrays import Array, raw_bytes
+from tensorcodecs.arrays import Array, in_memory_order, raw_bytes
 
 
 class Spread:
@@ -21,7 +21,7 @@ class Spread:
 
     def add(self, array: Array) -> None:
         """Take the samples of one more array."""
-        data = raw_bytes(array)
+        data = raw_bytes(in_memory_order(array))
         for at in range(0, data.size, self._sample_bytes):
             if self._number % self._stride == 0:
                 self.kept.append(data[at : at + self._sample_bytes].tobytes())

@@ -227,9 +227,13 @@ class _Checker:
     def _warm_up(self, pool: PatientPool, subjects: Sequence[Subject]) -> None:
         self.watcher.begin("compile", len(subjects))
         cells = [(subject, (subject,)) for subject in subjects]
-        for subject, _, why, seconds in self._run(pool, measure.warm_up, cells):
+        notes: dict[str, None] = {}
+        for subject, found, why, seconds in self._run(pool, measure.warm_up, cells):
+            notes |= dict.fromkeys(found[2] if found else ())
             self.watcher.step(run.done("compile", (None, subject), why, seconds, {}))
         self.watcher.end(f"{len(subjects)} codecs ready")
+        for line in notes:
+            self.watcher.note(line)
 
     def _measure(self, pool: PatientPool, cells: Sequence[tuple[Cell, TraceInfo, Subject]]) -> None:
         paying = fitting.paying_bytes(self.corpus)

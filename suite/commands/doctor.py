@@ -10,7 +10,7 @@ from pathlib import Path
 
 from suite import machine, runfile
 from suite.measuring import clock, conditions, memory, workers
-from tensorcodecs import registry
+from tensorcodecs import kernels, registry
 
 WATCH_S = 1.0
 """So long the cores are watched for what others do."""
@@ -26,10 +26,11 @@ Table = tuple[str, list[str], list[list[str]]]
 
 @dataclass(frozen=True)
 class Finding:
-    """Everything that was found out; `doubts` are what will make times unreliable."""
+    """Everything that was found out; `notes` are good to know, `doubts` will make times unreliable."""
 
     tables: list[Table]
     doubts: list[str]
+    notes: tuple[str, ...] = ()
 
     def verdict(self) -> str:
         """One line."""
@@ -53,7 +54,7 @@ def examine(folder: Path) -> Finding:
         ("Machine", ["what", "is"], _machine()),
         ("Now", ["what", "is"], [*_now(facts), ["free disk", f"{free_bytes / 2**30:.1f} GiB at {folder}"]]),
     ]
-    return Finding(tables, _doubts(facts, free_bytes))
+    return Finding(tables, _doubts(facts, free_bytes), kernels.notes())
 
 
 def _codecs() -> list[list[str]]:
@@ -74,6 +75,7 @@ def _machine() -> list[list[str]]:
     return [
         *([key.replace("_", " "), str(value)] for key, value in facts.items()),
         ["CPU features", " ".join(_features()) or "unknown"],
+        ["cached kernels", str(kernels.base_folder() or "nowhere: every process compiles")],
         ["caches of a core", ", ".join(caches) or f"unknown; {clock.CACHE_BYTES_UNKNOWN >> 20} MiB assumed"],
         [
             "memory limit of a cell",

@@ -100,3 +100,7 @@ class ProgressWatcher(Watcher):
             self.console.print(
                 f"  slowest: {visible(slowest)}", highlight=False, markup=False, soft_wrap=True
             )
+
+    def note(self, text: str) -> None:
+        """Leave one line, however long."""
+        self.console.print(f"note: {visible(text)}", highlight=False, markup=False, soft_wrap=True)

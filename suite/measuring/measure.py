@@ -26,6 +26,7 @@ from suite.measuring.reference import zero_aware_order0
 from suite.plan import Subject
 from tensorcodecs import anycodec, arrays, kernels, registry
 from tensorcodecs.arrays import Array
+from tensorcodecs.base import TooLargeError
 from tracegen.corpus import Corpus, CorpusError, LockedError, TraceInfo
 
 DAMAGED = "damaged"
@@ -35,20 +36,27 @@ SLICE_VALUES = 1 << 24
 """Values whose errors are computed together."""
 
 
-def warm_up(subject: Subject) -> tuple[int, int]:
-    """Compile every kernel that the subject needs; (kernels compiled, kernels loaded from the cache)."""
+def warm_up(subject: Subject) -> tuple[int, int, tuple[str, ...]]:
+    """Compile every kernel that the subject needs.
+
+    Returns the kernels compiled, those loaded from the cache, and what this process knows of the cache.
+    """
     before = kernels.compile_counts()
     with contextlib.suppress(registry.NotInstalledError):  # then its cells say so
         _warm_instance(subject)
     after = kernels.compile_counts()
-    return after[0] - before[0], after[1] - before[1]
+    return after[0] - before[0], after[1] - before[1], kernels.notes()
 
 
-def load_all(subjects: Sequence[Subject]) -> None:
-    """Load all that the subjects need into this worker, so that no cell's seconds hold that."""
+def load_all(subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """Load all that the subjects need into this worker, so that no cell's seconds hold that.
+
+    Returns what the worker knows of the cache of kernels.
+    """
     for subject in subjects:
         with contextlib.suppress(Exception):  # its cells say why
             _warm_instance(subject)
+    return kernels.notes()
 
 
 def learn(root: Path, subject: Subject) -> bytes:
@@ -114,6 +122,8 @@ def _round_trip(
         coded = anycodec.encode_array(codec, work)
     except TypeError as error:
         return _not_ok("skipped", f"does not take {trace.dtype}: {in_worker.one_line(error)}")
+    except TooLargeError as error:
+        return _not_ok("skipped", str(error))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - likewise

@@ -160,18 +160,24 @@ class Run:
     def _compile(self, pool: pools.Pool, jobs: int, subjects: Sequence[Subject]) -> None:
         start = time.perf_counter()
         compiled = loaded = 0
+        notes: dict[str, None] = {}  # every worker has them
         self.watcher.begin("compile", len(subjects))
         cells = [(s, (s,)) for s in subjects]
         for s, counts, why, seconds in pools.run_cells(pool, jobs, measure.warm_up, cells, self.limits):
             # A codec that cannot even be made fails again in each of its cells, with the reason.
-            compiled, loaded = (compiled + counts[0], loaded + counts[1]) if counts else (compiled, loaded)
+            n_compiled, n_loaded, lines = counts or (0, 0, ())
+            compiled, loaded = compiled + n_compiled, loaded + n_loaded
+            notes |= dict.fromkeys(lines)
             self.watcher.step(done("compile", (None, s), why, seconds, {}))
         if isinstance(pool, PatientPool):  # one for each worker: it takes so long that none takes two
             loads = [(worker, (subjects,)) for worker in range(jobs)]
-            list(pools.run_cells(pool, jobs, measure.load_all, loads, self.limits))
+            for _, lines, _, _ in pools.run_cells(pool, jobs, measure.load_all, loads, self.limits):
+                notes |= dict.fromkeys(lines or ())
         wall_s = time.perf_counter() - start
         self.phases["compile"] = {"wall_s": wall_s, "kernels_compiled": compiled, "kernels_cached": loaded}
         self.watcher.end(f"{compiled} kernels compiled, {loaded} from the cache, in {wall_s:.1f} s")
+        for line in notes:
+            self.watcher.note(line)
 
     def _phase(
         self,

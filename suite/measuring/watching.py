@@ -43,6 +43,9 @@ class Watcher:
     def end(self, summary: str) -> None:
         """The phase is over."""
 
+    def note(self, text: str) -> None:
+        """Something of this machine that its user should know, one line."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -78,7 +81,7 @@ class Tally:
 
 
 class JsonWatcher(Watcher):
-    """One JSON object a line: `phase-begin`, `cell`, `phase-end`, and at last `run-end`."""
+    """One JSON object a line: `phase-begin`, `cell`, `phase-end`, `note`, and at last `run-end`."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -106,6 +109,10 @@ class JsonWatcher(Watcher):
             statuses=self.tally.statuses,
             slowest=[asdict(done) for done in self.tally.slowest],
         )
+
+    def note(self, text: str) -> None:
+        """Write `note`."""
+        self._write("note", text=text)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tensorcodecs.arrays import as_words, dtype_name, number_format, raw_bytes, resolve_dtype
+from tensorcodecs.arrays import as_words, dtype_name, in_memory_order, number_format, raw_bytes, resolve_dtype
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,24 @@ def test_words_are_a_view_where_they_can_be():
     assert np.shares_memory(as_words(array), array)
     unaligned = np.frombuffer(bytes(9), np.uint8)[1:].view(np.float32)
     assert as_words(unaligned).flags.aligned
+    assert np.shares_memory(raw_bytes(unaligned), unaligned)
+
+
+def test_the_order_of_memory_is_a_view_of_all_that_is_contiguous():
+    array = np.arange(12, dtype=ml_dtypes.bfloat16).reshape(3, 4)
+    assert in_memory_order(array) is array
+    turned = in_memory_order(array.T)
+    assert turned.shape == array.shape
+    assert np.shares_memory(turned, array)
+    strided = array[:, ::2]
+    assert in_memory_order(strided) is strided
+    assert raw_bytes(in_memory_order(strided.T)).tobytes() == strided.T.tobytes()
+    for data in (b"ab", bytearray(b"ab"), memoryview(b"ab")):
+        assert in_memory_order(data) is data
+    buffer = in_memory_order(memoryview(np.zeros((3, 4)).T))
+    assert buffer.c_contiguous
+    assert raw_bytes(memoryview(np.zeros((3, 0)))).size == raw_bytes(memoryview(np.zeros((0, 3)))).size == 0
+    assert raw_bytes(memoryview(np.array(1.5))).view(float) == 1.5
 
 
 @pytest.mark.parametrize(

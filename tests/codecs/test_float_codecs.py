@@ -203,6 +203,15 @@ def test_a_checkpoint_costs_what_changed(base, mode):
     assert codec.encode(unlike)[0] == 0
 
 
+def test_a_base_in_fortran_order_is_the_one_of_an_array_in_fortran_order():
+    array = np.asfortranarray(np.random.default_rng(6).normal(0, 1, (30, 40)))
+    provided.provide("turned", array)
+    frame = get_codec("delta-base:base=turned").encode(array)
+    assert len(frame) < array.nbytes / 7
+    assert get_codec("delta-base").decode(frame).tobytes() == array.tobytes("A")
+    provided.forget("turned")
+
+
 def test_a_missing_or_different_base_is_refused(base):
     codec = get_codec('delta-base:base="w@1"')
     frame = codec.encode(base)

@@ -114,6 +114,9 @@ def test_foreign_codecs_take_types_they_do_not_know(foreign):
     array = np.arange(600).astype(ml_dtypes.bfloat16).reshape(20, 30)
     frame = anycodec.encode_array(codec, array)
     assert anycodec.decode_bytes(codec, frame, array.nbytes).tobytes() == array.tobytes()
+    turned = np.asfortranarray(array)
+    frame = anycodec.encode_array(codec, turned)
+    assert anycodec.decode_bytes(codec, frame).tobytes() == turned.tobytes("A")
     with pytest.raises(DecodeError, match="expected 7"):
         anycodec.decode_bytes(codec, frame, 7)
 

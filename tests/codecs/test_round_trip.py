@@ -36,8 +36,33 @@ LAYOUTS = {
     "plain": lambda array: array,
     "strided": lambda array: array[..., ::2] if array.ndim else array,
     "transposed": lambda array: array.T,
+    "fortran": np.asfortranarray,
+    "unaligned": lambda array: unaligned(array.shape, array.dtype, array),
     "reversed": lambda array: array[::-1] if array.ndim else array,
 }
+
+
+OUTS = {
+    "C": np.empty,
+    "F": lambda shape, dtype: np.empty(shape, dtype, order="F"),
+    "flat": lambda shape, dtype: np.empty(np.empty(shape, dtype).nbytes, np.uint8),
+    "unaligned": lambda shape, dtype: unaligned(shape, dtype),
+    "bytearray": lambda shape, dtype: bytearray(np.empty(shape, dtype).nbytes),
+}
+
+
+def unaligned(shape, dtype, values=None):
+    """Return an array at an odd address, which holds `values`."""
+    n_bytes = np.empty(shape, dtype).nbytes
+    array = np.empty(n_bytes + 1, np.uint8)[1:].view(dtype).reshape(shape)
+    if values is not None:
+        array[...] = values
+    return array
+
+
+def in_memory(array):
+    """Return an array's bytes as numcodecs' codecs take them: in the order of its memory, if it has one."""
+    return array.tobytes("A")
 
 
 def random_bits(dtype, shape, pattern, seed):
@@ -67,22 +92,39 @@ def random_bits(dtype, shape, pattern, seed):
     shape=st.sampled_from(SHAPES),
     pattern=st.sampled_from(PATTERNS),
     layout=st.sampled_from(sorted(LAYOUTS)),
+    out=st.sampled_from(sorted(OUTS)),
     read_only=st.booleans(),
     seed=st.integers(0, 1 << 32),
 )
-def test_gives_back_every_bit(codec, dtype, shape, pattern, layout, read_only, seed):
+def test_gives_back_every_bit(codec, dtype, shape, pattern, layout, out, read_only, seed):
     array = LAYOUTS[layout](random_bits(dtype, shape, pattern, seed))
     array.flags.writeable = not read_only
-    before = array.tobytes()
+    before = in_memory(array)
     if hasattr(codec, "takes") and not codec.takes(array):
         with pytest.raises(TypeError, match="takes"):
             codec.encode(array)
         return
     frame = codec.encode(array)
-    assert array.tobytes() == before, "encoding modified its input"
+    assert in_memory(array) == before, "encoding modified its input"
     decoded = codec.decode(frame)
     assert decoded.dtype == np.uint8
     assert decoded.tobytes() == before
+    filled = OUTS[out](array.shape, array.dtype)
+    assert codec.decode(frame, out=filled) is filled
+    assert bytes(in_memory(filled) if isinstance(filled, np.ndarray) else filled) == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", ml_dtypes.bfloat16], ids=str)
+def test_an_array_in_fortran_order_is_coded_in_the_order_of_its_memory(codec, dtype):
+    array = np.asfortranarray(random_bits(dtype, (6, 5, 40), "sparse", 11))
+    if hasattr(codec, "takes") and not codec.takes(array):
+        pytest.skip("it takes no such numbers")
+    frame = codec.encode(array)
+    assert frame == codec.encode(array.T), "the transposed array is the same memory in C order"
+    out = np.empty_like(array)
+    assert out.flags.f_contiguous
+    codec.decode(frame, out=out)
+    assert out.tobytes() == array.tobytes()
 
 
 def test_gives_back_a_large_array(codec, golden):
@@ -124,6 +166,17 @@ def test_decodes_into_out(codec):
     buffer = bytearray(array.nbytes)
     assert codec.decode(frame, out=buffer) is buffer
     assert buffer == array.tobytes()
+    turned = memoryview(np.empty((60, 5), "float32").T)
+    assert codec.decode(frame, out=turned) is turned
+    assert turned.tobytes("A") == array.tobytes()
+
+
+def test_takes_a_buffer_in_fortran_order(codec):
+    array = np.asfortranarray(random_bits("float32", (5, 60), "sparse", 3))
+    buffer = memoryview(array)
+    if hasattr(codec, "takes") and not codec.takes(buffer):
+        pytest.skip("it takes no bytes")
+    assert codec.decode(codec.encode(buffer)).tobytes() == in_memory(array)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +188,12 @@ def test_refuses_an_out_that_does_not_fit(codec, golden, out):
     frame = codec.encode(golden.fit(codec, np.ones(100, np.uint8)))
     with pytest.raises(ValueError, match=r"^out "):
         codec.decode(frame, out=out)
+
+
+def test_an_out_without_memory_of_its_own_is_refused(codec, golden):
+    frame = codec.encode(golden.fit(codec, np.ones(100, np.uint8)))
+    with pytest.raises(TypeError, match="bytes-like"):
+        codec.decode(frame, out=[0] * 100)
 
 
 def test_config_survives_json_and_numcodecs(codec, golden, monkeypatch):

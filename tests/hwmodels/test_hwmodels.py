@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 import hwmodels
 from hwmodels.figures import FIGURES
-from hwmodels.layouts import LAYOUTS
+from hwmodels.layouts import LAYOUTS, STORED
 from hwmodels.streams import StreamModel
 
 ORACLES = Path(__file__).parents[1] / "golden" / "oracles"
@@ -74,6 +74,32 @@ def test_sizes_follow_from_the_codecs_bits(spec, array):
 def test_it_gives_back_every_bit_in_the_arrays_own_order(model, shape):
     array = np.random.default_rng(1).integers(0, 4, shape).astype(np.float32)
     assert np.asarray(model.decode(model.encode(array))).tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (2, 30, 4), (2, 3, 4, 5)])
+def test_an_array_in_fortran_order_lies_in_memory_as_its_transpose_does(model, shape):
+    if model.layout != STORED and len(shape) == 4:
+        pytest.skip("it goes by the dimensions: the next test")
+    array = np.asfortranarray(np.random.default_rng(1).integers(0, 4, shape).astype(np.float32))
+    assert model.sizes(array).payload_bits.tolist() == model.sizes(array.T).payload_bits.tolist()
+    assert np.asarray(model.decode(model.encode(array))).tobytes() == array.tobytes("A")
+    out = np.empty_like(array)
+    assert np.asarray(model.decode(model.encode(array), out)).tobytes() == array.tobytes("A")
+    assert np.array_equal(out, array)
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (2, 3, 4, 5)])
+def test_channels_last_goes_by_the_dimensions_whatever_the_order_was(shape):
+    model = hwmodels.get_model("hw/zvc:layout=nhwc")
+    array = np.random.default_rng(1).integers(0, 4, shape).astype(np.float32)
+    turned = np.asfortranarray(array)
+    if len(shape) == 4:
+        assert model.encode(turned) == model.encode(array)
+    expected = array if len(shape) == 4 else turned
+    out = np.empty_like(expected)
+    decoded = np.asarray(model.decode(model.encode(turned), out)).tobytes()
+    assert decoded == expected.tobytes("A")
+    assert np.array_equal(out, array)
 
 
 def test_channels_last_puts_a_pixels_channels_into_one_line():

@@ -27,9 +27,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
-from tensorcodecs.kernels._cache import KernelCache, notes
+from tensorcodecs.kernels._cache import KernelCache
+from tensorcodecs.kernels._folder import base_folder, notes
 
-__all__ = ["compile_counts", "kernel", "notes"]
+__all__ = ["base_folder", "compile_counts", "kernel", "notes"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

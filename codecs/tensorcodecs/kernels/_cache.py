@@ -1,12 +1,11 @@
-"""Where compiled kernels are kept: for each, a folder for exactly the sources that it is made of.
+"""How compiled kernels are kept: an entry for each kernel and set of types, in a folder of its sources.
 
-numba itself looks at a kernel's own file only, and would go on with what it compiled of a changed file that
-the kernel calls. Nothing here happens before a kernel is compiled or loaded for the first time.
+numba's own cache looks at a kernel's own file only, and would go on with what it compiled of a changed
+file that the kernel calls. And it takes what it finds for what it wrote: a flipped byte of machine code runs.
+So here a folder's name tells all sources, and an entry begins with a SHA-256 of what it is for and what it
+holds. Nothing of this happens before a kernel is compiled or loaded for the first time.
 
-What is kept are pickles, so only folders are used that nobody but their owner and root can write to: the one
-that NUMBA_CACHE_DIR names, else the first that works of the installation's own, the user's and the system's
-temporary one; else every process compiles anew. An entry that cannot be loaded, or stored, costs one
-compilation and is never fatal.
+An entry that is damaged, or cannot be stored, costs one compilation and is never fatal.
 """
 
 from __future__ import annotations
@@ -15,70 +14,26 @@ import contextlib
 import functools
 import hashlib
 import os
-import stat
-import tempfile
+import pickle
+import sys
 import types
+import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, cast
 
 import numba
-from numba.core import caching
+from numba.core import caching, compiler, serialize
 
 from tensorcodecs import sources
+from tensorcodecs.kernels._folder import base_folder, note, unusable
 
 _config: Any = numba.config
-_notes: dict[str, None] = {}
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def notes() -> tuple[str, ...]:
-    """Return what its user should know of the cache in this process so far, a line each; mostly nothing."""
-    return tuple(_notes)
-
-
-@functools.cache
-def base_folder() -> Path | None:
-    """Return the folder in which every kernel's folder lies; None where there is none that works."""
-    if _config.CACHE_DIR:
-        folders = [Path(_config.CACHE_DIR)]
-    else:
-        folders = [Path(__file__).parent / "__pycache__"]
-        with contextlib.suppress(RuntimeError):  # nobody's home is known
-            folders.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "squeezemark")
-        owner = os.getuid() if hasattr(os, "getuid") else "user"
-        folders.append(Path(tempfile.gettempdir()) / f"squeezemark-kernels-{owner}")
-    refused: list[str] = []
-    for folder in folders:
-        if not (reason := _unusable(folder)):
-            if refused:
-                _note(f"kernels are cached in {folder}: {'; '.join(refused)}")
-            return folder
-        refused.append(reason)
-    why = "; ".join(refused)
-    _note(f"kernels are not cached but compiled in every process: {why}; NUMBA_CACHE_DIR can name a folder")
-    return None
-
-
-def _unusable(folder: Path) -> str:
-    """Why kernels cannot be kept in the folder, which is made where it is missing; empty where they can."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        return _untrusted(folder)
-    except OSError as error:
-        return f"{folder} cannot be written to ({error.strerror or error})"
-
-
-def _untrusted(folder: Path) -> str:
-    """Why what lies in the folder may not be loaded; empty where it may."""
-    found = folder.stat()
-    if hasattr(os, "getuid") and found.st_uid not in (0, os.getuid()):
-        return f"{folder} belongs to another user"
-    return f"{folder} can be written to by everybody" if found.st_mode & stat.S_IWOTH else ""
-
-
-def _note(line: str) -> None:
-    _notes[line] = None
+class DamagedEntryError(ValueError):
+    """An entry is not what was written for this kernel and these types."""
 
 
 @functools.cache
@@ -90,67 +45,94 @@ def digest(module: str) -> str:
     return found.hexdigest()[:12]
 
 
-class _Folder:
-    """numba's locator of a kernel's entries; the folder's name says which sources they are of."""
-
-    def __init__(self, function: types.FunctionType, file: str) -> None:
-        self._py_file = file  # numba's warnings name it
-        self._line = function.__code__.co_firstlineno
-        self._digest = digest(function.__module__)
-
-    @classmethod
-    def from_function(cls, function: types.FunctionType, file: str) -> Self:
-        return cls(function, file)
-
-    def get_cache_path(self) -> str:
-        return str((base_folder() or Path()) / f"kernels-{self._digest}")
-
-    def ensure_cache_path(self) -> None:
-        Path(self.get_cache_path()).mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def get_source_stamp(self) -> str:
-        return self._digest
-
-    def get_disambiguator(self) -> str:
-        return str(self._line)
+@functools.cache
+def _folder(name: str) -> Path | None:
+    """The folder of that name for entries, made where it is missing; None where there is none to be had."""
+    base = base_folder()
+    if base is None:
+        return None
+    if reason := unusable(base / name):
+        note(f"kernels of {base / name} are not cached: {reason}")
+        return None
+    return base / name
 
 
-class _Entries(caching.CompileResultCacheImpl):
-    _locator_classes = [_Folder]  # noqa: RUF012 - as numba has it
-
-
-class _Files(caching.Cache):
-    _impl_class = _Entries  # type: ignore[assignment]  # numba: None
-
-
-class KernelCache(caching.NullCache):
-    """The cache of one kernel; it looks for its folder when the kernel is first compiled or loaded."""
+class KernelCache(caching.FunctionCache):
+    """The cache of one kernel, for numba; it looks for its folder when the kernel is first called."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+        self._py_func = cast("types.FunctionType", function)  # of which numba's keys are made
 
-    @functools.cached_property
-    def _files(self) -> Any:  # noqa: ANN401 - numba's
-        return _Files(self._function) if base_folder() else None  # type: ignore[no-untyped-call]
+    @property
+    def cache_path(self) -> None:
+        """Not told to numba's statistics, which ask kernels that are never called."""
+
+    @property
+    def _folder(self) -> Path | None:
+        return _folder(f"kernels-{digest(self._py_func.__module__)}")
+
+    def flush(self) -> None:
+        """Nothing: an entry is replaced when its kernel is compiled again."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401 - numba's
         """Return what is kept for the signature; None where it is to be compiled."""
-        if self._files is None:
+        target_context.refresh()
+        if self._folder is None:
             return None
         try:
-            return self._files.load_overload(sig, target_context)
-        except Exception as error:  # noqa: BLE001 - a damaged pickle raises anything
-            what = f"damaged entries of the kernel cache {base_folder()}"
-            _note(f"{what} are compiled anew ({type(error).__name__})")
-            with contextlib.suppress(OSError):
-                self._files.flush()
+            path, identity = self._entry(self._folder, sig, target_context.codegen())
+            reduced = pickle.loads(_read(path, identity))  # noqa: S301 - written by this user, as checked
+            return compiler.CompileResult._rebuild(target_context, *reduced)  # type: ignore[no-untyped-call]
+        except FileNotFoundError:
             return None
+        except MemoryError:
+            raise
+        except DamagedEntryError:
+            note(f"damaged entries of the kernel cache {base_folder()} are compiled anew")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the kernel can be compiled
+            what = f"entries of the kernel cache {base_folder()} that cannot be loaded"
+            note(f"{what} are compiled anew ({type(error).__name__})")
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's
         """Keep what was compiled for the signature, if the disk takes it."""
-        if self._files is None:
+        if self._folder is None or data.lifted or data.library.has_dynamic_globals:  # holds addresses
             return
         try:
-            self._files.save_overload(sig, data)
-        except OSError as error:
-            _note(f"the kernel cache {base_folder()} takes no more ({error.strerror or error})")
+            path, identity = self._entry(self._folder, sig, data.codegen)
+            _write(path, identity, serialize.dumps(data._reduce()))  # type: ignore[no-untyped-call]
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - likewise
+            why = getattr(error, "strerror", None) or error
+            note(f"the kernel cache {base_folder()} takes no more ({why})")
+
+    def _entry(self, folder: Path, sig: Any, codegen: Any) -> tuple[Path, bytes]:  # noqa: ANN401 - numba's
+        """The file for these types on this processor, and the SHA-256 of what it is for."""
+        function, module = self._py_func.__qualname__, self._py_func.__module__
+        key = self._index_key(sig, codegen)  # type: ignore[no-untyped-call]
+        of = (folder.name, module, function, sys.implementation.cache_tag, key)
+        identity = hashlib.sha256(repr(of).encode())
+        name = f"{function.replace('<', '').replace('>', '')}-{identity.hexdigest()[:16]}.nbc"
+        return folder / name, identity.digest()
+
+
+def _read(path: Path, identity: bytes) -> bytes:
+    """The content of the entry; DamagedEntryError unless it was written by `_write` with this identity."""
+    entry = path.read_bytes()
+    content = entry[_DIGEST_BYTES:]
+    if entry[:_DIGEST_BYTES] != hashlib.sha256(identity + content).digest():
+        raise DamagedEntryError(f"{path} is damaged")
+    return content
+
+
+def _write(path: Path, identity: bytes, content: bytes) -> None:
+    """Put an entry into its place at once, whoever else reads or writes it."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}.part")
+    try:
+        part.write_bytes(hashlib.sha256(identity + content).digest() + content)
+        os.replace(part, path)  # noqa: PTH105 - as atomic as can be
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, as_words, did_you_mean
+from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, as_words, did_you_mean, in_memory_order
 from tensorcodecs.base import LINE_BYTES, BlockCodec, DecodeError, FittedCodec, one_of
 from tensorcodecs.frame import Header, join, pack_header, unpack_header
 from tensorcodecs.lines.kernels.bitfields import SLACK_BYTES
@@ -85,7 +85,7 @@ class LearnedLines(FittedCodec, BlockCodec):
         """Return a table for each word width (its length, 4 bytes, then itself), nothing if none has any."""
         spreads = {width: Spread(SAMPLE_BYTES, SAMPLES_MAX) for width in self._widths}
         for sample in samples if self.learns else ():
-            words = as_words(sample)
+            words = as_words(in_memory_order(sample))
             spreads[self.word_bytes or words.itemsize].add(words)
         tables = [self._fitted(spread.kept, width) for width, spread in spreads.items()]
         return b"".join(struct.pack("<I", len(t)) + t for t in tables) if any(tables) else b""
@@ -138,7 +138,7 @@ class LearnedLines(FittedCodec, BlockCodec):
 
     def block_and_table_bits(self, array: Array) -> tuple[npt.NDArray[np.int32], int]:
         """Return `block_bits`, and the bits of the table that the frame holds: 0 where there is none."""
-        _, own, bits = self._counted(*self._lines_of(as_words(array)))
+        _, own, bits = self._counted(*self._lines_of(as_words(in_memory_order(array))))
         return bits, 8 * len(own)
 
     def warm_up(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numcodecs.abc import Codec
 
 from tensorcodecs import anycodec, registry
-from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, Frame, as_words, raw_bytes
+from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, Frame, as_words, in_memory_order, raw_bytes
 from tensorcodecs.base import TensorCodec
 
 
@@ -48,7 +48,7 @@ class Pipeline(TensorCodec):
 
     def encode(self, buf: ArrayOrBuffer) -> Frame:
         """Return what the last stage makes of `buf`."""
-        data = buf
+        data = in_memory_order(buf)
         for codec in self._codecs:
             frame = anycodec.encode_array(codec, data)
             keeps_words = getattr(codec, "keeps_words", False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from tensorcodecs.arrays import Array, ArrayOrBuffer, as_words, did_you_mean
+from tensorcodecs.arrays import Array, ArrayOrBuffer, as_words, did_you_mean, in_memory_order
 from tensorcodecs.base import DecodeError
 
 DIGEST_BYTES = 16
@@ -25,8 +25,8 @@ _bases: dict[str, Base] = {}
 
 
 def provide(name: str, array: ArrayOrBuffer) -> None:
-    """Keep a copy of `array` as the base `name`; a base of that name is replaced."""
-    words = as_words(array).copy()
+    """Keep a copy of `array`, in the order of its memory, as the base `name` in place of an earlier one."""
+    words = as_words(in_memory_order(array)).copy()
     words.flags.writeable = False
     _bases[name] = Base(words, hashlib.sha256(words.data).digest()[:DIGEST_BYTES])
 

@@ -22,13 +22,14 @@ _FILTERS: Final = {
 
 
 class Blosc2(PeerCodec):
-    """A Blosc 2 chunk in a checked frame, made by one thread, shuffled by the array's own word width."""
+    """Blosc 2 chunks in a checked frame, made by one thread, shuffled by the array's own word width."""
 
     name = "blosc2"
     codec_id = "squeezemark.blosc2"
     title = "Blosc 2"
     source = "Alted et al., C-Blosc2, 2021"
     version = f"{blosc2.__version__} ({blosc2.blosclib_version.split()[0]})"
+    library_bytes_max = 2_147_483_615
 
     def __init__(self, cname: str = "zstd", clevel: int = 5, shuffle: str = "shuffle") -> None:
         self.cname = _word("cname", cname, tuple(_CODECS))

@@ -28,6 +28,7 @@ class OpenZL(PeerCodec):
     title = "OpenZL, float deconstruct"
     source = "Collet et al., OpenZL: A Graph-Based Model for Compression, 2025"
     version = importlib.metadata.version("openzl")
+    library_bytes_max = 4_000_000_000
 
     def compress(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
         """Return the smallest frame."""
@@ -56,4 +57,9 @@ def _compressed(words: Array, build: Build) -> bytes:
     compressor.select_starting_graph(build(compressor))
     context.set_parameter(zl.CParam.FormatVersion, _FORMAT_VERSION)
     context.ref_compressor(compressor)
-    return bytes(context.compress([zl.Input(zl.Type.Numeric, words)]))  # `words` outlives the input
+    try:
+        return bytes(context.compress([zl.Input(zl.Type.Numeric, words)]))  # `words` outlives the input
+    except RuntimeError as error:
+        if "Allocation" in str(error):  # said in many lines, none of which names memory
+            raise MemoryError("OpenZL could not allocate what it needs") from error
+        raise
