@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tracegen.capturing.hubs import locate
-from tracegen.capturing.weightfiles import capture_weights
+from tracegen.capturing.weightfiles import Kept, capture_weights
 from tracegen.corpus import Corpus
 from tracegen.corpus.checks import check_count
 from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder
@@ -21,8 +21,8 @@ from tracegen.progress import need, progress_bar, say_done
 @click.option(
     "--weights",
     metavar="PATH",
-    help="Instead of a model: a .safetensors, .pt, .pth or .bin file, a Hugging Face folder, or by name "
-    "hf:OWNER/NAME or torchvision:NAME, which are downloaded.",
+    help="Instead of a model: a .safetensors, .pt, .ckpt, .npz, .gguf, .h5 or .keras file, a Hugging Face "
+    "folder, or by name hf:OWNER/NAME or torchvision:NAME, which are downloaded.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The folder to make; holds no corpus yet."
@@ -38,6 +38,15 @@ from tracegen.progress import need, progress_bar, say_done
     show_default=True,
     help="Cut each trace along its leading axis to at most so many bytes.",
 )
+@click.option(
+    "--min-bytes",
+    type=click.IntRange(0),
+    help="Leave smaller traces out.  [default: 4096 for --weights that have larger ones, else 0]",
+)
+@click.option(
+    "--total-bytes", type=click.IntRange(1), help="Leave out what would make more.  [default: no limit]"
+)
+@click.option("--buffers", is_flag=True, help="Of --weights keep buffers, too: running statistics, tables.")
 @click.option("--sparsity", default=0.0, show_default=True, help="The model's pruning target, 0 to 1.")
 @click.option("--model-name", help="The model's name in the corpus.  [default: its class or file]")
 @click.option("--name", default="captured", show_default=True, help="The corpus's name.")
@@ -76,6 +85,9 @@ def capture(
     steps: int,
     every: int,
     max_bytes: int,
+    min_bytes: int | None,
+    total_bytes: int | None,
+    buffers: bool,
     sparsity: float,
     model_name: str | None,
     name: str,
@@ -98,7 +110,9 @@ def capture(
         named = default_name if model_name is None else model_name
         others = tuple(precisions.split(",")) if precisions is not None else ()
         texts = (named, name, origin, licence)
-        return Facts(*texts, sparsity, max_bytes, allow_nonfinite, others, profile or None)
+        least = 0 if weights is not None else min_bytes or 0
+        learned_on = profile or None
+        return Facts(*texts, sparsity, max_bytes, allow_nonfinite, others, learned_on, least, total_bytes)
 
     facts("model")  # before anything is downloaded, loaded or run: what is wrong with the options
     check_count("steps", steps)
@@ -112,7 +126,7 @@ def capture(
             recorder = capture_weights(
                 path,
                 out,
-                layers=layers,
+                kept=Kept(layers, min_bytes, buffers),
                 facts=lambda default_name: facts(hub_name or default_name),
                 dry_run=dry_run,
                 report=bar,

@@ -60,11 +60,11 @@ def progress_bar() -> Iterator[Bar]:
         yield Bar(progress)
 
 
-def need(what: str, *modules: str) -> None:
+def need(what: str, *modules: str, extra: str = "trace") -> None:
     """Raise CorpusError with what to install where one of the modules is missing."""
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise CorpusError(f"{what} needs {module}: pip install 'squeezemark[trace]'")
+            raise CorpusError(f"{what} needs {module}: pip install 'squeezemark[{extra}]'")
 
 
 def say_done(corpus: Corpus) -> None:

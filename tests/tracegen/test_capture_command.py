@@ -12,9 +12,10 @@ from support import command, environment, traces_of
 
 torch = pytest.importorskip("torch")
 
+from tracegen.capturing.formats.safetensors import read_header  # noqa: E402
 from tracegen.capturing.hooks import CAPTURED_ROLES, Selection  # noqa: E402
 from tracegen.capturing.usercode import UserCode, capture_run  # noqa: E402
-from tracegen.capturing.weightfiles import capture_weights, read_header  # noqa: E402
+from tracegen.capturing.weightfiles import Kept, capture_weights  # noqa: E402
 from tracegen.corpus import CorpusError  # noqa: E402 - only where torch is
 from tracegen.corpus.recording import Facts  # noqa: E402
 
@@ -327,7 +328,8 @@ def of_weights(tmp_path):
     """`of_weights(path)` records a checkpoint and returns its notes and its traces."""
 
     def of_weights(path, *layers):
-        options = {"layers": layers or ("*",), "facts": Facts, "dry_run": False, "report": Silent()}
+        kept = Kept(layers or ("*",))
+        options = {"kept": kept, "facts": Facts, "dry_run": False, "report": Silent()}
         notes = capture_weights(path, tmp_path / "mine", **options).notes
         return notes, traces_of(tmp_path / "mine")
 
@@ -470,7 +472,7 @@ def test_pt_files(tmp_path):
     weight = torch.randn(4, 4)
     torch.save({"model": {"a.weight": weight, "b.weight": weight}, "step": 3}, tmp_path / "net.pt")
     options = {"facts": Facts, "dry_run": False, "report": Silent()}
-    recorder = capture_weights(tmp_path / "net.pt", tmp_path / "mine", layers=("model.*",), **options)
+    recorder = capture_weights(tmp_path / "net.pt", tmp_path / "mine", kept=Kept(("model.*",)), **options)
     assert recorder.notes == ["model.b.weight shares model.a.weight"]
     np.testing.assert_array_equal(traces_of(tmp_path / "mine")["weights/model.a"], weight.numpy())
 
@@ -483,7 +485,7 @@ def test_bad_pt_files(tmp_path, capsys, damage):
         path.write_bytes(b"noise")
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:-500])
-    options = {"layers": ("*",), "facts": Facts, "dry_run": False, "report": Silent()}
+    options = {"kept": Kept(), "facts": Facts, "dry_run": False, "report": Silent()}
     with pytest.raises(CorpusError, match=r"bad\.pt holds no"):
         capture_weights(path, tmp_path / "mine", **options)
     assert "run" not in capsys.readouterr().out

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from tracegen.capturing._keeping import Keeper
-from tracegen.capturing.tensors import STATE_KINDS, array_of, distinct, joined, unreadable
+from tracegen.capturing._roles import STATE_KINDS
+from tracegen.capturing.tensors import array_of, distinct, joined, unreadable
 from tracegen.corpus.recording import Captured, layer_name, legal_name
 
 # What can be subtracted without a detour.

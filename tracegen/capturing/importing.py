@@ -158,6 +158,9 @@ def _add(entry: Entry, path: Path, writer: ModelWriter, *, allow_nonfinite: bool
     dtype = resolve_dtype(entry.dtype)
     comes_as_words = dtype.isbuiltin != 1  # a type of ml_dtypes, which no .npy file can say
     words = np.dtype(f"uint{8 * dtype.itemsize}")
+    if comes_as_words and array.dtype.kind == "V" and array.dtype.names is None:
+        # How numpy saves what ml_dtypes made: bytes, whose meaning the index tells.
+        array = array.view(words) if array.dtype.itemsize == words.itemsize else array
     if array.dtype != dtype and not (comes_as_words and array.dtype == words):
         hint = f", or {words} words" if comes_as_words else ""
         raise CorpusError(

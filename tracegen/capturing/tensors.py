@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -20,9 +21,6 @@ from torch.utils._python_dispatch import (
 
 from tensorcodecs.arrays import Array
 from tracegen.corpus.recording import Captured, Recorder, layer_name
-
-STATE_KINDS = {"exp_avg": "first-moment", "exp_avg_sq": "second-moment", "momentum_buffer": "momentum"}
-"""What the tensors of an optimiser's state are called, by the key that torch.optim has for them."""
 
 # By a tensor's dtype: the words that torch hands to numpy, and what their bits mean.
 _DTYPES = {
@@ -75,13 +73,24 @@ def distinct(
     """Each tensor once, under its first name; `shared` is told every other name and that first one."""
     first_names: dict[object, str] = {}
     for name, tensor in tensors:
-        key: object = id(tensor)
-        if not unreadable(tensor) and tensor.numel():
-            key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        key = identity_of(tensor)
         if first_names.setdefault(key, name) == name:
             yield name, tensor
         else:
             shared(name, first_names[key])
+
+
+def identity_of(tensor: Tensor) -> Hashable:
+    """What two tensors share that are one and the same in memory."""
+    if unreadable(tensor) or not tensor.numel():
+        return id(tensor)
+    return (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+
+
+def trace_dtype(tensor: Tensor) -> np.dtype[Any]:
+    """What the bits of a readable tensor mean."""
+    dtype: np.dtype[Any] = _DTYPES[tensor.dtype][1]
+    return dtype
 
 
 def unreadable(tensor: Tensor) -> str:

@@ -1,75 +1,55 @@
-"""Reading a checkpoint's weights: `.safetensors` without any library, `.pt` by torch; no pickles.
+"""Reading a checkpoint's tensors; nothing in it is unpickled.
 
-A checkpoint is a file, or a Hugging Face folder with one file or with shards and their index.
+A checkpoint is a file of one of the formats in `formats`, or a Hugging Face folder with one file or with
+shards and their index. What is in it is told by where it lies: weights, an optimiser's state, buffers.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
-import pickle
-import re
-import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, BinaryIO
 
-import numpy as np
-
-from tensorcodecs.arrays import resolve_dtype
+from tracegen.capturing._roles import BUFFER, OTHER
+from tracegen.capturing.formats import READERS, reader_of
+from tracegen.capturing.formats.base import Stored
 from tracegen.corpus import CorpusError
 from tracegen.corpus.checks import check_content
-from tracegen.corpus.recording import Captured, Facts, Recorder, layer_name, legal_name, matching, recording
-from tracegen.progress import Report, need
+from tracegen.corpus.recording import Captured, Facts, Recorder, legal_name, matching, recording
+from tracegen.progress import Report
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights in a Hugging Face folder, the preferred first."""
 INDEX_SUFFIX = ".index.json"
-MAX_HEADER_BYTES = 100_000_000
-"""As the safetensors library itself bounds it."""
-SAFETENSORS_DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
-    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
-}
-_PREFIX = 8
+MAX_INDEX_BYTES = 100_000_000
+MIN_BYTES = 4096
+"""Smaller tensors of a checkpoint are left out unless asked for: biases and norms, many, of few bytes."""
 
 
 @dataclass(frozen=True)
-class StoredTensor:
-    """Where a tensor lies in a safetensors file; `begin` counts bytes from the start of the file."""
+class Kept:
+    """Which tensors of a checkpoint are kept: by patterns of their names, by size, and whether buffers are.
 
-    dtype: str
-    shape: tuple[int, ...]
-    begin: int
+    `min_bytes` None: those of `MIN_BYTES`, where any tensor is so large.
+    """
 
-
-@dataclass(frozen=True)
-class _Opened:
-    """An open checkpoint file: its tensors' names, and what records those that are asked for."""
-
-    names: Collection[str]
-    record: Callable[[Iterable[str], Recorder], None]
+    layers: tuple[str, ...] = ("*",)
+    min_bytes: int | None = 0
+    buffers: bool = False
 
 
 def capture_weights(
     path: Path,
     out: Path,
     *,
-    layers: tuple[str, ...],
+    kept: Kept,
     facts: Callable[[str], Facts],
     dry_run: bool,
     report: Report,
 ) -> Recorder:
-    """Record the tensors of a checkpoint whose names match one of the patterns `layers`, as `weights`.
+    """Record the tensors of a checkpoint that `kept` says, weights as `weights`, moments as `updates`.
 
     `path` is a file or a Hugging Face folder. `facts` gets the model's default name, the file's or the
     folder's. Raises CorpusError for what is no checkpoint, incomplete or damaged, and for what `recording`
@@ -78,52 +58,118 @@ def capture_weights(
     if path.is_dir():
         file, index = _in_folder(path)
     else:
-        file, index = path, None
-        come = f"weights come as {', '.join(_READERS)}, not as {path.suffix or 'no suffix'!r}"
-        known = path.suffix in _READERS
-        if not path.exists():
-            hint = f"; {come}" if path.suffix and not known else ""
-            raise CorpusError(f"{path}: there is no such file or folder{hint}")
-        if not known:
-            raise CorpusError(f"{path}: {come}")
-        if not path.is_file():
-            raise CorpusError(f"{path} is no regular file")
+        file, index = _checked(path), None
     default_name = legal_name(path.resolve().name if path.is_dir() else path.stem)
     with recording(out, facts(default_name), dry_run=dry_run) as recorder:
+        reading = _Reading(recorder, kept, report)
         if index is None:
-
-            def choose(names: Collection[str]) -> list[str]:
-                chosen = matching(layers, list(names))
-                recorder.choose_profile(list(map(layer_name, chosen)))
-                return chosen
-
-            _record(file, recorder, report, choose)
-            return recorder
-        shards: dict[str, list[str]] = {}
-        wanted = matching(layers, list(index))
-        recorder.choose_profile(list(map(layer_name, wanted)))
-        for name in wanted:
-            shards.setdefault(index[name], []).append(name)
-        for shard, names in shards.items():
-            _record(path / shard, recorder, report, partial(_all_there, path / shard, names))
-        return recorder
+            reading.record(file, None)
+        else:
+            reading.choose(list(index))
+            for shard in dict.fromkeys(index.values()):
+                wanted = [name for name, of in index.items() if of == shard]
+                reading.record(path / shard, wanted)
+        reading.note_left_out()
+    return recorder
 
 
-def _record(
-    file: Path, recorder: Recorder, report: Report, choose: Callable[[Collection[str]], list[str]]
-) -> None:
-    check_content(file)
-    with _READERS[file.suffix](file) as opened:
-        chosen = choose(opened.names)
-        report.start(f"capturing {file.name}", len(chosen))
-        opened.record(_counted(chosen, report), recorder)
+def _checked(path: Path) -> Path:
+    come = f"weights come as {', '.join(READERS)}, not as {path.suffix or 'no suffix'!r}"
+    is_known = reader_of(path) is not None
+    if not path.exists():
+        hint = f"; {come}" if path.suffix and not is_known else ""
+        raise CorpusError(f"{path}: there is no such file or folder{hint}")
+    if not is_known:
+        raise CorpusError(f"{path}: {come}")
+    if not path.is_file():
+        raise CorpusError(f"{path} is no regular file")
+    return path
 
 
-def _all_there(shard: Path, wanted: list[str], names: Collection[str]) -> list[str]:
-    for name in wanted:
-        if name not in names:
-            raise CorpusError(f"{shard} lacks the tensor {name!r}, which the index says is there")
-    return wanted
+class _Reading:
+    """One checkpoint, file by file: what is chosen, and how much was left out and why."""
+
+    def __init__(self, recorder: Recorder, kept: Kept, report: Report) -> None:
+        self._recorder = recorder
+        self._kept = kept
+        self._report = report
+        self._chosen: frozenset[str] | None = None
+        self._left_out: Counter[str] = Counter()
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Choose among all names of a checkpoint of several files."""
+        chosen = matching(self._kept.layers, names)
+        self._chosen = frozenset(chosen)
+        self._recorder.choose_profile([name.removesuffix(".weight") for name in chosen])
+
+    def record(self, file: Path, wanted: Sequence[str] | None) -> None:
+        """Record a file's tensors; of a shard, those that the index says are there."""
+        if wanted is not None and self._chosen is not None and self._chosen.isdisjoint(wanted):
+            return
+        reader = reader_of(file)
+        assert reader is not None  # noqa: S101 - names of shards were checked
+        check_content(file)
+        with reader(file) as stored:
+            names = [one.name for one in stored]
+            for name in wanted or ():
+                if name not in names:
+                    raise CorpusError(f"{file} lacks the tensor {name!r}, which the index says is there")
+            if self._chosen is None:
+                self.choose(list(dict.fromkeys(names)))
+            chosen = self._chosen or frozenset()
+            ours = [one for one in stored if one.name in chosen and (wanted is None or one.name in wanted)]
+            self._record(self._large_enough([one for one in ours if self._has_role(one)]), file)
+
+    def _has_role(self, one: Stored) -> bool:
+        role = one.place.role
+        if role == OTHER:
+            self._left_out["tensors of the training loop"] += 1
+        elif role == BUFFER and not self._kept.buffers:
+            self._left_out["buffers (running statistics, tables; --buffers keeps them)"] += 1
+        else:
+            return True
+        return False
+
+    def _large_enough(self, stored: Sequence[Stored]) -> list[Stored]:
+        least = self._kept.min_bytes
+        if least is None:
+            least = MIN_BYTES if any(one.n_bytes >= MIN_BYTES for one in stored) else 0
+        kept = [one for one in stored if one.dtype is None or one.n_bytes >= least]
+        if len(kept) < len(stored):
+            what = f"tensors below {least} bytes (--min-bytes 0 keeps them)"
+            self._left_out[what] += len(stored) - len(kept)
+        return kept
+
+    def _record(self, stored: Iterable[Stored], file: Path) -> None:
+        stored = list(stored)
+        first_names: dict[object, str] = {}
+        self._report.start(f"capturing {file.name}", len(stored))
+        for one in stored:
+            first = first_names.setdefault((one.identity, one.precision), one.name)
+            role = "weights" if one.place.role == BUFFER else one.place.role
+            if not one.shape:
+                self._left_out["single numbers"] += 1
+            elif first != one.name:
+                self._recorder.note(f"{one.name} shares {first}")
+            elif one.dtype is None:
+                self._recorder.note(f"{role}/{one.place.layer} skipped: {one.refusal}")
+            else:
+                part, cut = self._recorder.cut(one.shape, one.dtype.itemsize)
+                trace = Captured(
+                    *(one.read(part), role, one.place.layer),
+                    "training" if role == "updates" else "inference",
+                    {**cut, **one.attributes},
+                    one.place.kind,
+                    precision=one.precision,
+                )
+                self._recorder.add(trace)
+            self._report.step()
+
+    def note_left_out(self) -> None:
+        """Note, in one line, what was left out on purpose."""
+        if self._left_out:
+            parts = (f"{count} {what}" for what, count in self._left_out.items())
+            self._recorder.note(f"left out: {', '.join(parts)}")
 
 
 def _in_folder(folder: Path) -> tuple[Path, dict[str, str] | None]:
@@ -134,14 +180,14 @@ def _in_folder(folder: Path) -> tuple[Path, dict[str, str] | None]:
         if (index := folder / f"{name}{INDEX_SUFFIX}").is_file():
             return index, _read_index(index)
     message = f"{folder} holds none of {', '.join(f'{name}[{INDEX_SUFFIX}]' for name in WEIGHT_FILES)}"
-    others = sorted(path.name for path in folder.iterdir() if path.suffix in _READERS)
+    others = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in READERS)
     raise CorpusError(f"{message}{f'; give a file in it, such as {others[0]}' if others else ''}")
 
 
 def _read_index(path: Path) -> dict[str, str]:
     """The shard of each tensor, a file beside the index. Raises CorpusError where one is not there."""
     suffix = Path(path.name.removesuffix(INDEX_SUFFIX)).suffix
-    if path.stat().st_size > MAX_HEADER_BYTES:
+    if path.stat().st_size > MAX_INDEX_BYTES:
         raise CorpusError(f"{path} is no index of shards: {path.stat().st_size} bytes are too many")
     try:
         index = {str(name): str(shard) for name, shard in json.loads(path.read_bytes())["weight_map"].items()}
@@ -161,122 +207,3 @@ def _read_index(path: Path) -> dict[str, str]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise CorpusError(f"{path.parent} lacks {missing[0]}{more}, which {path.name} names")
     return index
-
-
-@contextlib.contextmanager
-def _open_safetensors(path: Path) -> Iterator[_Opened]:
-    with path.open("rb") as file:
-        tensors = read_header(file, path)
-
-        def record(names: Iterable[str], recorder: Recorder) -> None:
-            first_names: dict[StoredTensor, str] = {}
-            for name in names:
-                first = first_names.setdefault(tensors[name], name)
-                if first == name:
-                    _record_stored(file, name, tensors[name], recorder)
-                else:
-                    recorder.note(f"{name} shares {first}")
-
-        yield _Opened(tensors, record)
-
-
-def _record_stored(file: BinaryIO, name: str, tensor: StoredTensor, recorder: Recorder) -> None:
-    if tensor.dtype not in SAFETENSORS_DTYPES:
-        recorder.note(f"weights/{name} skipped: {tensor.dtype} is no dtype of a trace")
-        return
-    dtype = resolve_dtype(SAFETENSORS_DTYPES[tensor.dtype])
-    kept, attributes = recorder.cut(tensor.shape, dtype.itemsize)
-    shape = tuple(part.stop for part in kept) or tensor.shape
-    file.seek(tensor.begin)  # what is kept is the beginning of the tensor's bytes
-    words = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize), f"<u{dtype.itemsize}")
-    array = words.view(dtype).reshape(shape)
-    recorder.add(Captured(array, "weights", layer_name(name), "inference", attributes))
-
-
-def read_header(file: BinaryIO, path: Path) -> dict[str, StoredTensor]:
-    """The tensors of a safetensors file, by name, in the file's order.
-
-    The format (huggingface.co/docs/safetensors): the header's length in bytes as a little-endian uint64,
-    the header in JSON, then the tensors' bytes, little-endian in C order. Every size is checked against the
-    file's before anything is allocated. Raises CorpusError for a file that is none, or truncated.
-    """
-    file_bytes = path.stat().st_size
-    header_bytes = int.from_bytes(file.read(_PREFIX), "little")
-    if file_bytes < _PREFIX or header_bytes > min(file_bytes - _PREFIX, MAX_HEADER_BYTES):
-        raise CorpusError(f"{path} is no safetensors file: a header of {header_bytes} bytes cannot be in it")
-    try:
-        header = json.loads(file.read(header_bytes))
-        rows = {name: row for name, row in header.items() if name != "__metadata__"}
-        tensors = {
-            name: _stored_tensor(row, _PREFIX + header_bytes, file_bytes) for name, row in rows.items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = f"{type(error).__name__} {error}"
-        raise CorpusError(f"{path} is no safetensors file, or damaged: {reason}") from error
-    if not tensors:
-        raise CorpusError(f"{path} holds no tensor")
-    return tensors
-
-
-def _stored_tensor(row: Any, start: int, file_bytes: int) -> StoredTensor:  # noqa: ANN401 - from JSON
-    (begin, end), shape = row["data_offsets"], tuple(row["shape"])
-    if not all(type(number) is int and number >= 0 for number in (begin, end, *shape)):
-        raise ValueError(f"shape {list(shape)} and offsets {begin}, {end} must be whole numbers from 0")
-    if not begin <= end <= file_bytes - start:
-        raise ValueError(f"offsets {begin} to {end} in {file_bytes - start} bytes of tensors")
-    dtype = str(row["dtype"])
-    if dtype in SAFETENSORS_DTYPES:
-        n_bytes = math.prod(shape) * resolve_dtype(SAFETENSORS_DTYPES[dtype]).itemsize
-        if n_bytes != end - begin:
-            raise ValueError(f"{dtype} {list(shape)} needs {n_bytes} bytes, not {end - begin}")
-    return StoredTensor(dtype, shape, start + begin)
-
-
-@contextlib.contextmanager
-def _open_torch(path: Path) -> Iterator[_Opened]:
-    need(f"reading {path.suffix} files", "torch")
-    import torch
-
-    from tracegen.capturing.tensors import named_tensors, record_weights
-
-    try:
-        # Mapped where the file allows it, so that only what is kept is read.
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        TypeError,
-        KeyError,
-        OSError,
-    ) as error:
-        raise CorpusError(f"{path} holds no plain tensors that torch can load: {_why(error)}") from error
-    tensors = dict(named_tensors(loaded))
-    if not tensors:
-        raise CorpusError(f"{path} holds no tensor")
-
-    def record(names: Iterable[str], recorder: Recorder) -> None:
-        record_weights(recorder, ((name, tensors[name]) for name in names))
-
-    yield _Opened(tensors, record)
-
-
-def _why(error: Exception) -> str:
-    """What torch's loader, which unpickles nothing but tensors, found; and the way out where there is one."""
-    if found := re.search(r"GLOBAL ([\w.]+)|class ([\w.]+) ", str(error)):
-        what = found[1] or found[2]
-        return f"it holds a {what}, and only tensors are read: save model.state_dict(), or tensors by name"
-    return (str(error).split(". ")[0].splitlines() or [type(error).__name__])[0]
-
-
-def _counted(names: list[str], report: Report) -> Iterator[str]:
-    for name in names:
-        yield name
-        report.step()
-
-
-_READERS = {
-    ".safetensors": _open_safetensors,
-    **dict.fromkeys((".pt", ".pth", ".bin"), _open_torch),
-}

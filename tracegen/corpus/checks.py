@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from tensorcodecs.arrays import Array
@@ -65,3 +66,22 @@ def check_flag(what: str, value: object) -> None:
     """Raise CorpusError, naming `what`, unless the value is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise CorpusError(f"{what} {shown(value)} is neither True nor False")
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open a stranger's HDF5 file for reading; CorpusError where it is none."""
+    try:
+        return _guarding.open_file(path)
+    except OSError as error:
+        raise CorpusError(f"{path} is no readable HDF5 file: {str(error).splitlines()[0]}") from error
+
+
+def refused_dataset(dataset: h5py.Dataset) -> str:
+    """Why a dataset is not read: it holds no plain numbers, claims too much, ...; empty where it is."""
+    return _guarding.wrong_dataset(dataset)
+
+
+def refused_size(n_bytes: int) -> str:
+    """Why a tensor of so many bytes is not read; empty where it is."""
+    limit = _guarding.max_trace_bytes()
+    return f"it claims {n_bytes} bytes; a trace has at most {limit} here" if n_bytes > limit else ""

@@ -6,6 +6,7 @@ import contextlib
 import fnmatch
 import numbers
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,8 @@ class Captured:
     kind: str = ""
     whole: tuple[float, float] | None = None
     """The range of the tensor that the array was cut from, where a precision needs it."""
+    precision: str | None = None
+    """The model's number format, where the dtype does not tell it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Facts:
 
     `sparsity` (0 to 1) is the pruning target of the weights; `max_bytes` bounds each trace. Tensors are
     stored in `precisions`, too. Layers like `profile` are for codecs to learn from; None leaves the choice.
+    Traces below `min_bytes`, and those that would make more than `total_bytes`, are left out and counted.
     Raises CorpusError for a value of another type or out of range, and for a text that a reader would refuse.
     """
 
@@ -57,6 +61,8 @@ class Facts:
     allow_nonfinite: bool = False
     precisions: tuple[str, ...] = ()
     profile: tuple[str, ...] | None = None
+    min_bytes: int = 0
+    total_bytes: int | None = None
 
     def __post_init__(self) -> None:
         for what in ("model_name", "name"):
@@ -64,6 +70,10 @@ class Facts:
         for what in ("origin", "licence"):
             check_text(what, getattr(self, what))
         check_count("max_bytes", self.max_bytes)
+        if self.min_bytes != 0:
+            check_count("min_bytes", self.min_bytes)
+        if self.total_bytes is not None:
+            check_count("total_bytes", self.total_bytes)
         check_flag("allow_nonfinite", self.allow_nonfinite)
         object.__setattr__(self, "precisions", check_precisions(self.precisions))
         is_number = isinstance(self.sparsity, numbers.Real) and not isinstance(self.sparsity, bool)
@@ -132,6 +142,8 @@ class Recorder:
         self._paths: set[str] = set()
         self._profile: tuple[str, ...] = ()
         self._ranges: dict[str, tuple[float, float]] = {}
+        self._recorded_bytes = 0
+        self._left_out: Counter[str] = Counter()
 
     def choose_profile(self, layers: Sequence[str]) -> None:
         """Choose, of all that will come, the layers for codecs to learn from.
@@ -178,7 +190,7 @@ class Recorder:
         if not self.facts.allow_nonfinite:
             check_finite(where, trace.array)
         layer = self._free_layer(trace)
-        self._write(trace, layer, trace.array, trace.attributes, None)
+        self._write(trace, layer, trace.array, trace.attributes, trace.precision)
         whole = (
             self._ranges.get(re.sub(r"\.step\d+$", "", trace.layer)) if trace.role == "activations" else None
         )
@@ -194,6 +206,14 @@ class Recorder:
     def _write(
         self, trace: Captured, layer: str, words: Array, attributes: Mapping[str, Any], precision: str | None
     ) -> None:
+        facts = self.facts
+        if words.nbytes < facts.min_bytes:
+            self._left_out[f"below {facts.min_bytes} bytes (min_bytes)"] += 1
+            return
+        if facts.total_bytes is not None and self._recorded_bytes + words.nbytes > facts.total_bytes:
+            self._left_out[f"beyond {facts.total_bytes} bytes in all (total_bytes)"] += 1
+            return
+        self._recorded_bytes += words.nbytes
         if self._writer is not None:
             identity = Identity(
                 role=trace.role,
@@ -207,13 +227,19 @@ class Recorder:
             self._writer.add_trace(words, identity, attributes=attributes)
         self.rows.append(Row(f"{trace.role}/{layer}", dtype_name(words.dtype), words.shape, words.nbytes))
 
+    def note_left_out(self) -> None:
+        """Note, in one line, how many traces were left out by their size."""
+        if self._left_out:
+            parts = (f"{count} traces {why}" for why, count in self._left_out.items())
+            self.note(f"left out: {', '.join(parts)}")
+
     def _free_layer(self, trace: Captured) -> str:
         layer = legal_name(trace.layer)
         number = 2
-        while f"{trace.role}/{layer}" in self._paths:
+        while (path := f"{trace.precision}/{trace.role}/{layer}") in self._paths:
             layer = f"{legal_name(trace.layer)}-{number}"
             number += 1
-        self._paths.add(f"{trace.role}/{layer}")
+        self._paths.add(path)
         return layer
 
 
@@ -226,7 +252,9 @@ def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Rec
     """
     corpus = CorpusWriter(out, name=facts.name, version=VERSION, description=f"Captured: {facts.model_name}.")
     if dry_run:
-        yield Recorder(facts, None)
+        recorder = Recorder(facts, None)
+        yield recorder
+        recorder.note_left_out()
         return
     with (
         corpus,
@@ -241,5 +269,6 @@ def recording(out: Path, facts: Facts, *, dry_run: bool = False) -> Iterator[Rec
     ):
         recorder = Recorder(facts, writer)
         yield recorder
+        recorder.note_left_out()
         if not recorder.rows:
             raise CorpusError(f"nothing was captured: {'; '.join(recorder.notes) or 'no tensor came by'}")

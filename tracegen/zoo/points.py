@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from tracegen.capturing.tensors import STATE_KINDS
+from tracegen.capturing._roles import STATE_KINDS
 from tracegen.corpus.recording import Captured, layer_name
 from tracegen.zoo.models.recipe import Recipe
 from tracegen.zoo.precision import make_variant
