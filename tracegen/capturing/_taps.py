@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
 
+from tracegen.capturing._caches import cache_layers
 from tracegen.capturing._hooking import Hook, aside
 from tracegen.capturing._keeping import Keeper
 from tracegen.capturing._layers import ROOT, Layer, layers_of
 from tracegen.capturing._recomputing import Recomputations, backward_pass, in_checkpoint
-from tracegen.capturing.tensors import distinct, joined, key_value_pairs, named_tensors, unreadable
+from tracegen.capturing.tensors import distinct, joined, named_tensors, unreadable
 from tracegen.corpus.recording import MAX_NAMED, layer_name
 
 _CAUSES = {
@@ -117,8 +118,8 @@ class Taps:
         if others and self._seen:  # of a loop that calls nothing, the notes on roles say enough
             more = len(others) - MAX_NAMED
             self._keeper.recorder.note(
-                f"{len(others)} layers were never called and gave weights alone: "
-                f"{', '.join(others[:MAX_NAMED])}{f' and {more} more' if more > 0 else ''}"
+                f"never called, so without outputs: {', '.join(others[:MAX_NAMED])}"
+                f"{f' and {more} more' if more > 0 else ''}"
             )
 
     def _forward(self, layer: Layer, module: nn.Module, _inputs: object, output: object) -> None:
@@ -185,10 +186,15 @@ class Taps:
         suffix = self._next_pass(layer, f"cache of {layer.path}")
         if suffix is None:
             return
-        for index, pair in enumerate(key_value_pairs(output)):
-            for kind, tensor in zip(("keys", "values"), pair, strict=True):
-                name = f"{joined(layer.path, str(index), kind)}{suffix}"
-                self._keeper.record(tensor, "kv", name, _phase_of(module), kind)
+        for cached in cache_layers(output):
+            name = joined(layer.path, cached.name)
+            if cached.other:
+                self._keeper.recorder.note(
+                    f"kv/{name} skipped: it holds {', '.join(cached.other)}, no keys and values"
+                )
+            for kind, tensor in (("keys", cached.keys), ("values", cached.values)):
+                if tensor is not None:
+                    self._keeper.record(tensor, "kv", f"{name}.{kind}{suffix}", _phase_of(module), kind)
 
     def _error(self, name: str, kind: str, seen: set[str], gradient: Tensor) -> None:
         if not seen:  # a second backward pass through the same graph is another pass

@@ -45,28 +45,6 @@ def record_weights(
         record(recorder, tensor, "weights", layer_name(name), "inference", (kinds or {}).get(name, ""))
 
 
-def key_value_pairs(output: object) -> Iterator[tuple[Tensor, Tensor]]:
-    """The keys and values of each layer in a cache, where the output is one or holds `past_key_values`.
-
-    Known by what they look like: the cache classes of transformers, by version, and its older tuples.
-    """
-    named = output.get("past_key_values") if isinstance(output, Mapping) else None
-    cache = getattr(output, "past_key_values", named)
-    pairs: Iterable[object] = ()
-    if isinstance(cache, tuple | list):
-        pairs = (tuple(pair)[:2] for pair in cache if isinstance(pair, tuple | list))
-    else:
-        cache = output if cache is None else cache
-        if isinstance(layers := getattr(cache, "layers", None), tuple | list):
-            pairs = ((getattr(one, "keys", None), getattr(one, "values", None)) for one in layers)
-        elif hasattr(cache, "key_cache") and hasattr(cache, "value_cache"):
-            pairs = zip(cache.key_cache, cache.value_cache, strict=False)
-    for found in pairs:
-        match found:
-            case (Tensor() as keys, Tensor() as values):
-                yield keys, values
-
-
 def distinct(
     tensors: Iterable[tuple[str, Tensor]], shared: Callable[[str, str], None] = lambda _name, _first: None
 ) -> Iterator[tuple[str, Tensor]]:
