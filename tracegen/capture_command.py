@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from tracegen.capturing.weightfiles import Kept, capture_weights
 from tracegen.corpus import Corpus
 from tracegen.corpus.checks import check_count
 from tracegen.corpus.recording import DEFAULT_MAX_BYTES, Facts, Recorder
-from tracegen.progress import need, progress_bar, say_done
+from tracegen.progress import Report, need, progress_bar, say_done
 
 
 @click.command()
@@ -132,25 +133,34 @@ def capture(
                 report=bar,
             )
         elif weights is None and model is not None and data is not None:
-            need("capturing a model", "torch")
-            from tracegen.capturing.hooks import CAPTURED_ROLES, Selection  # needs torch
-            from tracegen.capturing.usercode import UserCode, capture_run
-
-            default = CAPTURED_ROLES if loss else CAPTURED_ROLES[:2]
-            chosen = default if roles is None else tuple(roles.split(","))
-            recorder = capture_run(
-                UserCode(model, data, loss),
-                out,
-                selection=Selection(layers, chosen, steps, every, inputs, calibrate),
-                facts=facts,
-                dry_run=dry_run,
-                report=bar,
-            )
+            options = (layers, roles, steps, every, inputs, calibrate)
+            recorder = _of_model((model, data, loss), out, options, facts, dry_run=dry_run, report=bar)
         else:
             raise click.UsageError("give --model and --data, or --weights alone")
         for note in recorder.notes:
             bar.note(note)
     _say_what_is_there(recorder, out, dry_run=dry_run)
+
+
+def _of_model(
+    code: tuple[str, str, str | None],
+    out: Path,
+    options: tuple[tuple[str, ...], str | None, int, int, bool, int],
+    facts: Callable[[str], Facts],
+    *,
+    dry_run: bool,
+    report: Report,
+) -> Recorder:
+    """Capture the model, data and perhaps loss of `code`; `options` are a `Selection`'s, roles as given."""
+    need("capturing a model", "torch")
+    from tracegen.capturing.hooks import CAPTURED_ROLES, Selection  # needs torch
+    from tracegen.capturing.usercode import UserCode, capture_run
+
+    layers, roles, steps, every, inputs, calibrate = options
+    default = CAPTURED_ROLES if code[2] else CAPTURED_ROLES[:2]
+    chosen = default if roles is None else tuple(roles.split(","))
+    selection = Selection(layers, chosen, steps, every, inputs, calibrate)
+    return capture_run(UserCode(*code), out, selection=selection, facts=facts, dry_run=dry_run, report=report)
 
 
 def _say_what_is_there(recorder: Recorder, out: Path, *, dry_run: bool) -> None:
