@@ -37,6 +37,10 @@ class DecodeError(ValueError):
     """The bytes are not a whole, valid frame of this codec: truncated, damaged or hostile."""
 
 
+class TooLargeError(ValueError):
+    """The array has more bytes than the codec takes at once."""
+
+
 class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     """A codec of ours. Public instance attributes are its settings, in the order they are set."""
 
@@ -50,6 +54,8 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     version: str
     """What a size depends on beside the settings: our format's version or the linked library's."""
     lossless: bool = True
+    bytes_max: ClassVar[int | None] = None
+    """The largest array that it takes, where its format or its library has such a limit."""
     is_filter: ClassVar[bool] = False
     """True for a stage that rearranges and leaves the saving to the stages after it."""
     keeps_words: ClassVar[bool] = False
@@ -59,9 +65,9 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
         """Return the frame that holds `buf` (any shape; number types as in `arrays.as_words`).
 
         As with numcodecs' codecs, an array in Fortran order is coded in the order of its memory, and one that
-        is not contiguous in C order.
+        is not contiguous in C order. Raises TypeError for items that are no numbers, and TooLargeError.
         """
-        return self.pack(_frozen(as_words(in_memory_order(buf))))
+        return self.pack(self._checked(as_words(in_memory_order(buf))))
 
     def decode(self, buf: ArrayOrBuffer, out: ArrayOrBuffer | None = None) -> ArrayOrBuffer:
         """Return the bytes that were encoded, as 1-D uint8; with `out`, fill it and return it.
@@ -80,6 +86,15 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     @abstractmethod
     def unpack(self, data: Bytes) -> Bytes:
         """Return the raw bytes of the frame `data` (1-D uint8), or raise DecodeError."""
+
+    def _checked(self, words: Array) -> Array:
+        """The words, read-only; TooLargeError where they are more than the codec takes."""
+        if self.bytes_max is not None and words.nbytes > self.bytes_max:
+            raise TooLargeError(
+                f"{self.name} takes arrays of at most {self.bytes_max} bytes, not {words.nbytes}; "
+                f"'blocks:codec={self.name}' takes any"
+            )
+        return _frozen(words)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -118,7 +133,7 @@ class TypedCodec(TensorCodec):
     def encode(self, buf: ArrayOrBuffer) -> Frame:
         """Return the frame that holds `buf`, as `TensorCodec.encode` does."""
         array = in_memory_order(buf)
-        return self.pack_typed(_frozen(as_words(array)), number_format(array), np.shape(array))
+        return self.pack_typed(self._checked(as_words(array)), number_format(array), np.shape(array))
 
     def pack(self, words: Array) -> Frame:
         """Return the frame of `words` as unsigned numbers."""

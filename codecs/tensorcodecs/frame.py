@@ -7,6 +7,7 @@ could hold before it allocates.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, Frame
 from tensorcodecs.base import DecodeError
 
 _VARINT_BYTES_MAX = 9  # 63 bits: every count fits a signed 64-bit integer
+_LENGTH_BYTES = 4
 
 
 class Header(NamedTuple):
@@ -64,6 +66,44 @@ def unpack_header(data: Bytes, words_per_byte_max: int, n_parameters: int = 0) -
     if values[0] > words_per_byte_max * payload.size:
         raise DecodeError(f"{payload.size} bytes of payload cannot hold {values[0]} words")
     return Header(WORD_DTYPES[1 << int(data[0])], values[0], tuple(values[1:]), payload)
+
+
+class Cut(NamedTuple):
+    """From where on an array is too large for a library, and the size of the pieces that it is cut into."""
+
+    above_bytes: int
+    piece_bytes: int = 1 << 30
+    """A multiple of 8; the last piece is shorter."""
+
+    def pieces(self, words: Array) -> list[Array]:
+        """Return the pieces of `words` (1-D): one, where they are not too many."""
+        if words.nbytes <= self.above_bytes:
+            return [words]
+        step = self.piece_bytes // words.itemsize
+        return [words[at : at + step] for at in range(0, words.size, step)]
+
+
+def join_pieces(coded: Iterable[Frame]) -> bytes:
+    """Return the payload that holds several coded pieces, each behind its length."""
+    return b"".join(part for piece in coded for part in (len(piece).to_bytes(_LENGTH_BYTES, "little"), piece))
+
+
+def split_pieces(payload: Bytes, count: int) -> list[Bytes]:
+    """Return the coded pieces in `payload`; DecodeError unless they are `count` and end where it does.
+
+    A single one is the payload itself.
+    """
+    if count == 1:
+        return [payload]
+    coded, at = [], 0
+    for _ in range(count):
+        end = at + _LENGTH_BYTES
+        length = int.from_bytes(payload[at:end].tobytes(), "little")
+        coded.append(payload[end : end + length])
+        at = end + length
+    if at != payload.size:
+        raise DecodeError(f"{payload.size} bytes are not {count} pieces, each behind its length")
+    return coded
 
 
 def _varint(value: int) -> bytes:

@@ -26,6 +26,7 @@ from suite.measuring import clock, fitting, in_worker, memory
 from suite.measuring.reference import zero_aware_order0
 from suite.plan import Subject
 from tensorcodecs import anycodec, arrays, kernels, registry
+from tensorcodecs.base import TooLargeError
 from tracegen.corpus import Corpus, CorpusError, TraceInfo
 
 Array = npt.NDArray[Any]
@@ -123,6 +124,8 @@ def _round_trip(
         coded = anycodec.encode_array(codec, work)
     except TypeError as error:
         return _not_ok("skipped", f"does not take {trace.dtype}: {in_worker.one_line(error)}")
+    except TooLargeError as error:
+        return _not_ok("skipped", str(error))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - likewise

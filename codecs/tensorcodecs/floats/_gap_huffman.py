@@ -45,7 +45,8 @@ class GapHuffman(TypedCodec):
 
     def pack_typed(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
         """Return the frame: header, tables, gaps, positions, stream, other bits; or words as they are."""
-        coded = self._coded(words) if numbers == self.numbers and words.size else None
+        is_countable = 0 < words.size <= np.iinfo(self.position_dtype).max
+        coded = self._coded(words) if numbers == self.numbers and is_countable else None
         if coded is None or len(coded) >= words.nbytes:
             return pack_header(words, 0, 0) + words.tobytes()
         return coded

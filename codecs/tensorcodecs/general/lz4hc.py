@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import lz4
 import lz4.block
-import numpy as np
 
-from tensorcodecs.arrays import Array
+from tensorcodecs.arrays import Bytes
 from tensorcodecs.base import whole_number
-from tensorcodecs.frame import pack_header
 from tensorcodecs.general.lz4 import Lz4
 
 
@@ -23,8 +21,7 @@ class Lz4Hc(Lz4):
     def __init__(self, level: int = 9) -> None:
         self.level = whole_number("level", level, 1, 12)
 
-    def pack(self, words: Array) -> bytes:
+    def with_block(self, header: bytes, raw: Bytes) -> bytes:
         """Return the header and one block."""
-        raw = words.view(np.uint8)
         block = lz4.block.compress(raw, "high_compression", compression=self.level, store_size=False)
-        return pack_header(raw) + bytes(block)
+        return header + bytes(block)

@@ -8,7 +8,7 @@ import blosc2
 
 from tensorcodecs.arrays import Array, ArrayOrBuffer, NumberFormat, did_you_mean
 from tensorcodecs.base import whole_number
-from tensorcodecs.frame import Header
+from tensorcodecs.frame import Cut, Header
 from tensorcodecs.peers.base import PeerCodec
 
 _CODECS: Final = {
@@ -22,13 +22,14 @@ _FILTERS: Final = {
 
 
 class Blosc2(PeerCodec):
-    """A Blosc 2 chunk in a checked frame, made by one thread, shuffled by the array's own word width."""
+    """Blosc 2 chunks in a checked frame, made by one thread, shuffled by the array's own word width."""
 
     name = "blosc2"
     codec_id = "squeezemark.blosc2"
     title = "Blosc 2"
     source = "Alted et al., C-Blosc2, 2021"
     version = f"{blosc2.__version__} ({blosc2.blosclib_version.split()[0]})"
+    cut = Cut(2_147_483_615)
 
     def __init__(self, cname: str = "zstd", clevel: int = 5, shuffle: str = "shuffle") -> None:
         self.cname = _word("cname", cname, tuple(_CODECS))
