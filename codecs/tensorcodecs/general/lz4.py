@@ -26,6 +26,7 @@ class Lz4(TensorCodec):
     title = "LZ4"
     source = "Collet, LZ4 block format, 2011"
     version = f"cramjam {importlib.metadata.version('cramjam')}"
+    sees_bytes = True
     cut: ClassVar[Cut] = Cut(0x7E000000)
     """The format's largest block."""
 
