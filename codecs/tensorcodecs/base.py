@@ -56,6 +56,8 @@ class TensorCodec(Codec):  # type: ignore[misc]  # numcodecs publishes no types
     lossless: bool = True
     bytes_max: ClassVar[int | None] = None
     """The largest array that it takes, where its format or its library has such a limit."""
+    sees_bytes: ClassVar[bool] = False
+    """True where an array's frame is that of its bytes: its words, numbers and shape make no difference."""
     is_filter: ClassVar[bool] = False
     """True for a stage that rearranges and leaves the saving to the stages after it."""
     keeps_words: ClassVar[bool] = False

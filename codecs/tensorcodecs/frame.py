@@ -16,9 +16,6 @@ from tensorcodecs.arrays import WORD_DTYPES, Array, Bytes, Frame
 from tensorcodecs.base import DecodeError
 
 _VARINT_BYTES_MAX = 9  # 63 bits: every count fits a signed 64-bit integer
-
-PIECE_BYTES = 1 << 30
-"""An array that is too large for a library is cut into pieces of so many bytes, the last one shorter."""
 _LENGTH_BYTES = 4
 
 
@@ -71,19 +68,33 @@ def unpack_header(data: Bytes, words_per_byte_max: int, n_parameters: int = 0) -
     return Header(WORD_DTYPES[1 << int(data[0])], values[0], tuple(values[1:]), payload)
 
 
-def pieces(words: Array) -> list[Array]:
-    """Return the pieces of `words` (1-D), one at least."""
-    step = PIECE_BYTES // words.itemsize
-    return [words[at : at + step] for at in range(0, max(words.size, 1), step)]
+class Cut(NamedTuple):
+    """From where on an array is too large for a library, and the size of the pieces that it is cut into."""
+
+    above_bytes: int
+    piece_bytes: int = 1 << 30
+    """A multiple of 8; the last piece is shorter."""
+
+    def pieces(self, words: Array) -> list[Array]:
+        """Return the pieces of `words` (1-D): one, where they are not too many."""
+        if words.nbytes <= self.above_bytes:
+            return [words]
+        step = self.piece_bytes // words.itemsize
+        return [words[at : at + step] for at in range(0, words.size, step)]
 
 
 def join_pieces(coded: Iterable[Frame]) -> bytes:
-    """Return the payload that holds the coded pieces, each behind its length."""
+    """Return the payload that holds several coded pieces, each behind its length."""
     return b"".join(part for piece in coded for part in (len(piece).to_bytes(_LENGTH_BYTES, "little"), piece))
 
 
 def split_pieces(payload: Bytes, count: int) -> list[Bytes]:
-    """Return the coded pieces in `payload`; DecodeError unless they are `count` and end where it does."""
+    """Return the coded pieces in `payload`; DecodeError unless they are `count` and end where it does.
+
+    A single one is the payload itself.
+    """
+    if count == 1:
+        return [payload]
     coded, at = [], 0
     for _ in range(count):
         end = at + _LENGTH_BYTES

@@ -5,24 +5,22 @@ import pytest
 
 from suite.measuring import measure
 from suite.plan import make_subject
-from tensorcodecs import frame, registry
+from tensorcodecs import registry
 from tensorcodecs.base import DecodeError, TooLargeError
 from tensorcodecs.floats.dfloat11 import DFloat11
+from tensorcodecs.frame import Cut
 from tensorcodecs.registry import NotInstalledError, get_codec
 
-CUT = {"lz4": "block_bytes_max", "lz4hc": "block_bytes_max", "blosc2": "library_bytes_max"}
-CUT |= {"openzl": "library_bytes_max"}
 
-
-@pytest.fixture(params=sorted(CUT))
+@pytest.fixture(params=["lz4", "lz4hc", "blosc2", "openzl"])
 def cutting(request, monkeypatch):
     """A codec whose library seems to take 3000 bytes at most; pieces are of 1000."""
     try:
         codec = get_codec(request.param)
     except NotInstalledError as error:
         pytest.skip(str(error))
-    monkeypatch.setattr(type(codec), CUT[codec.name], 3000)
-    monkeypatch.setattr(frame, "PIECE_BYTES", 1000)
+    assert codec.cut.above_bytes >= codec.cut.piece_bytes
+    monkeypatch.setattr(type(codec), "cut", Cut(3000, 1000))
     return codec
 
 
@@ -56,7 +54,7 @@ def test_pieces_are_whole_and_end_where_the_frame_does(cutting):
 
 def test_a_piece_of_another_size_is_refused(cutting, monkeypatch):
     coded = bytes(cutting.encode(words(4000, "u1")))
-    monkeypatch.setattr(frame, "PIECE_BYTES", 999)
+    monkeypatch.setattr(type(cutting), "cut", Cut(3000, 992))
     with pytest.raises(DecodeError):
         cutting.decode(coded)
 

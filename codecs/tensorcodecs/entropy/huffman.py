@@ -27,6 +27,7 @@ class Huffman(TensorCodec):
     title = "canonical Huffman over bytes"
     source = "Huffman, Proc. IRE 1952; Larmore and Hirschberg, J. ACM 1990 (length limit)"
     version = "1"
+    sees_bytes = True
 
     def pack(self, words: Array) -> bytes:
         """Return the frame: header, then chunks that are coded, stored or runs."""

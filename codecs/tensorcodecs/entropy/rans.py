@@ -27,6 +27,7 @@ class Rans(TensorCodec):
     title = "interleaved range ANS over bytes"
     source = "Duda, Asymmetric numeral systems, 2013; Giesen, Interleaved entropy coders, 2014"
     version = "1"
+    sees_bytes = True
 
     def pack(self, words: Array) -> bytes:
         """Return the frame: header, then chunks that are coded, stored or runs."""

@@ -28,6 +28,7 @@ class Tans(TensorCodec):
     title = "table ANS (FSE) over bytes"
     source = "Duda, arXiv 1311.2540, 2013; state machine of RFC 8878, 2021, section 4.1"
     version = "1"
+    sees_bytes = True
 
     def pack(self, words: Array) -> bytes:
         """Return the frame: header, then chunks that are coded, stored or runs."""

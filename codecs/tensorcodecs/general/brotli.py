@@ -20,6 +20,7 @@ class Brotli(TensorCodec):
     title = "Brotli"
     source = "RFC 7932"
     version = brotli.__version__
+    sees_bytes = True
 
     def __init__(self, quality: int = 5) -> None:
         self.quality = whole_number("quality", quality, 0, 11)

@@ -18,6 +18,7 @@ class Bzip2(TensorCodec):
     title = "bzip2"
     source = "Burrows and Wheeler, 1994; Seward, bzip2, 1996"
     version = "libbz2 1.0"
+    sees_bytes = True
 
     def __init__(self, level: int = 9) -> None:
         self.level = whole_number("level", level, 1, 9)

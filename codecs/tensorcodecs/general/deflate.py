@@ -20,6 +20,7 @@ class Zlib(TensorCodec):
     title = "zlib (Deflate)"
     source = "RFC 1950, RFC 1951"
     version = zlib.ZLIB_RUNTIME_VERSION
+    sees_bytes = True
 
     def __init__(self, level: int = 6) -> None:
         self.level = whole_number("level", level, 0, 9)
@@ -41,6 +42,7 @@ class Deflate(TensorCodec):
     title = "raw Deflate, window of some KiB"
     source = "RFC 1951"
     version = zlib.ZLIB_RUNTIME_VERSION
+    sees_bytes = True
 
     def __init__(self, level: int = 6, window_bytes: int = 4096) -> None:
         self.level = whole_number("level", level, 0, 9)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorcodecs.arrays import Array, Bytes, Frame
 from tensorcodecs.base import DecodeError, TensorCodec, whole_number
-from tensorcodecs.frame import join_pieces, pack_header, pieces, shortened, split_pieces, unpack_header
+from tensorcodecs.frame import Cut, join_pieces, pack_header, shortened, split_pieces, unpack_header
 
 _BYTES_PER_BYTE_MAX = 255  # a byte of a match's length stands for so many
 
@@ -26,8 +26,9 @@ class Lz4(TensorCodec):
     title = "LZ4"
     source = "Collet, LZ4 block format, 2011"
     version = f"cramjam {importlib.metadata.version('cramjam')}"
-    block_bytes_max: ClassVar[int] = 0x7E000000
-    """The format's largest block; a larger array is cut into pieces."""
+    sees_bytes = True
+    cut: ClassVar[Cut] = Cut(0x7E000000)
+    """The format's largest block."""
 
     def __init__(self, acceleration: int = 1) -> None:
         self.acceleration = whole_number("acceleration", acceleration, 1, 65537)
@@ -35,9 +36,10 @@ class Lz4(TensorCodec):
     def pack(self, words: Array) -> Frame:
         """Return the header and one block, or those of all pieces."""
         raw = words.view(np.uint8)
-        if raw.size <= self.block_bytes_max:
+        pieces = self.cut.pieces(raw)
+        if len(pieces) == 1:
             return self.with_block(pack_header(raw), raw)
-        return pack_header(raw) + join_pieces(self.with_block(b"", piece) for piece in pieces(raw))
+        return pack_header(raw) + join_pieces(self.with_block(b"", piece) for piece in pieces)
 
     def with_block(self, header: bytes, raw: Bytes) -> Frame:
         """Return the header and one block."""
@@ -55,10 +57,8 @@ class Lz4(TensorCodec):
         if header.word_dtype.itemsize != 1:
             raise DecodeError(f"an LZ4 block of words of {header.word_dtype.itemsize} bytes, not of bytes")
         content = np.empty(header.n_words, np.uint8)
-        is_cut = content.size > self.block_bytes_max
-        rooms = pieces(content) if is_cut else [content]
-        blocks = split_pieces(header.payload, len(rooms)) if is_cut else [header.payload]
-        for block, room in zip(blocks, rooms, strict=True):
+        rooms = self.cut.pieces(content)
+        for block, room in zip(split_pieces(header.payload, len(rooms)), rooms, strict=True):
             try:
                 n_bytes = cramjam.lz4.decompress_block_into(block.data, room.data)
             except cramjam.DecompressionError as error:

@@ -14,6 +14,7 @@ class Raw(TensorCodec):
     title = "uncompressed copy"
     source = "the identity"
     version = "1"
+    sees_bytes = True
 
     def pack(self, words: Array) -> bytes:
         """Return a copy of the words' bytes."""

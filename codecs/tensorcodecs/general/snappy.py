@@ -22,6 +22,7 @@ class Snappy(TensorCodec):
     title = "Snappy"
     source = "Google, Snappy format description, 2011"
     version = f"cramjam {importlib.metadata.version('cramjam')}"
+    sees_bytes = True
     # A stream states its size in 32 bits, and the library wants as much room as one that grew could need.
     bytes_max = 3_681_400_511
 

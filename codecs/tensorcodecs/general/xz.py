@@ -23,6 +23,7 @@ class Lzma(TensorCodec):
     title = "LZMA2 (xz)"
     source = "Pavlov, LZMA, 1998; Collin, The .xz file format, 2009"
     version = "liblzma 5"
+    sees_bytes = True
 
     def __init__(self, level: int = 6) -> None:
         self.level = whole_number("level", level, 0, 9)

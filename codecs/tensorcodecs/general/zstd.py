@@ -24,6 +24,7 @@ class Zstd(TensorCodec):
     title = "Zstandard"
     source = "RFC 8878"
     version = ".".join(map(str, zstandard.ZSTD_VERSION))
+    sees_bytes = True
 
     def __init__(self, level: int = 3) -> None:
         self.level = whole_number("level", level, -131072, zstandard.MAX_COMPRESSION_LEVEL)
@@ -35,6 +36,10 @@ class Zstd(TensorCodec):
     def unpack(self, data: Bytes) -> Bytes:
         """Return the frame's content; a size that its blocks could not hold is refused unallocated."""
         return frame_content(data)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return numcodecs' configuration: Zarr looks for its `checksum`."""
+        return {**super().get_config(), "checksum": False}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

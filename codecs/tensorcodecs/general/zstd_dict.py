@@ -24,6 +24,7 @@ class ZstdDict(FittedCodec):
     title = "Zstandard with a trained dictionary"
     source = "RFC 8878 (2021), section 5; training: fastCover of the zstd library, 2018"
     version = "1," + ".".join(map(str, zstandard.ZSTD_VERSION))
+    sees_bytes = True
 
     def __init__(self, level: int = 3, dict_bytes: int = 16384) -> None:
         self.level = whole_number("level", level, -131072, zstandard.MAX_COMPRESSION_LEVEL)

@@ -44,6 +44,10 @@ class LineCodec(BlockCodec):
 
     kernels: ClassVar[LineKernels]
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.sees_bytes = cls.word_bytes > 0
+
     def __init__(self, block_bytes: int = 64) -> None:
         self.block_bytes = one_of("block_bytes", block_bytes, self.legal_line_bytes)
 

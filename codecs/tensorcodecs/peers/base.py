@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorcodecs.arrays import Array, ArrayOrBuffer, Bytes, NumberFormat, number_format, raw_bytes
 from tensorcodecs.base import DecodeError, TypedCodec
-from tensorcodecs.frame import Header, join_pieces, pack_header, pieces, split_pieces, unpack_header
+from tensorcodecs.frame import Cut, Header, join_pieces, pack_header, split_pieces, unpack_header
 
 FLOAT16, BFLOAT16 = NumberFormat("float", 5, 10), NumberFormat("float", 8, 7)
 FLOAT32, FLOAT64 = NumberFormat("float", 8, 23), NumberFormat("float", 11, 52)
@@ -33,8 +33,8 @@ class PeerCodec(TypedCodec):
         """Return whether the library has a notion of `array`'s numbers."""
         return not self.numbers_taken or number_format(array) in self.numbers_taken
 
-    library_bytes_max: ClassVar[int | None] = None
-    """The library's limit, if it has one: a larger array is cut into pieces."""
+    cut: ClassVar[Cut | None] = None
+    """The library's limit, if it has one."""
 
     @abstractmethod
     def compress(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:
@@ -49,11 +49,11 @@ class PeerCodec(TypedCodec):
         if self.numbers_taken and numbers not in self.numbers_taken:
             legal = " and ".join(f"{1 + n.exponent_bits + n.mantissa_bits}-bit" for n in self.numbers_taken)
             raise TypeError(f"{self.name} takes {legal} floats alone")
-        payload = b""
-        if self._is_cut(words.nbytes):
-            payload = join_pieces(self.compress(piece, numbers, piece.shape) for piece in pieces(words))
-        elif words.size:
-            payload = self.compress(words, numbers, shape)
+        pieces = self.cut.pieces(words) if self.cut else [words]
+        if len(pieces) > 1:
+            payload = join_pieces(self.compress(piece, numbers, piece.shape) for piece in pieces)
+        else:
+            payload = self.compress(words, numbers, shape) if words.size else b""
         return pack_header(words, _checksum(words.dtype, words.size, payload)) + payload
 
     def unpack(self, data: Bytes) -> Bytes:
@@ -72,19 +72,17 @@ class PeerCodec(TypedCodec):
     def _content(self, header: Header) -> Bytes:
         if not header.n_words:
             return header.payload
-        if not self._is_cut(header.n_words * header.word_dtype.itemsize):
+        n_bytes = header.n_words * header.word_dtype.itemsize
+        if self.cut is None or n_bytes <= self.cut.above_bytes:
             return raw_bytes(self.decompress(header))
         words = np.empty(header.n_words, header.word_dtype)
-        rooms = pieces(words)
+        rooms = self.cut.pieces(words)
         for payload, room in zip(split_pieces(header.payload, len(rooms)), rooms, strict=True):
             piece = raw_bytes(self.decompress(header._replace(n_words=room.size, payload=payload)))
             if piece.size != room.nbytes:
                 raise DecodeError(f"a piece holds {piece.size} bytes, not {room.nbytes}")
             room.view(np.uint8)[:] = piece
         return words.view(np.uint8)
-
-    def _is_cut(self, n_bytes: int) -> bool:
-        return self.library_bytes_max is not None and n_bytes > self.library_bytes_max
 
     def warm_up(self) -> None:
         """Run tiny arrays of what it takes, so that the library has made its tables."""

@@ -8,7 +8,7 @@ import blosc2
 
 from tensorcodecs.arrays import Array, ArrayOrBuffer, NumberFormat, did_you_mean
 from tensorcodecs.base import whole_number
-from tensorcodecs.frame import Header
+from tensorcodecs.frame import Cut, Header
 from tensorcodecs.peers.base import PeerCodec
 
 _CODECS: Final = {
@@ -29,7 +29,7 @@ class Blosc2(PeerCodec):
     title = "Blosc 2"
     source = "Alted et al., C-Blosc2, 2021"
     version = f"{blosc2.__version__} ({blosc2.blosclib_version.split()[0]})"
-    library_bytes_max = 2_147_483_615
+    cut = Cut(2_147_483_615)
 
     def __init__(self, cname: str = "zstd", clevel: int = 5, shuffle: str = "shuffle") -> None:
         self.cname = _word("cname", cname, tuple(_CODECS))

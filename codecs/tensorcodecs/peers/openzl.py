@@ -8,7 +8,7 @@ from collections.abc import Callable
 import openzl.ext as zl
 
 from tensorcodecs.arrays import Array, ArrayOrBuffer, NumberFormat
-from tensorcodecs.frame import Header
+from tensorcodecs.frame import Cut, Header
 from tensorcodecs.peers.base import BFLOAT16, FLOAT16, FLOAT32, PeerCodec
 
 _FORMAT_VERSION = 27  # stays, so that frames stay the same with newer libraries
@@ -28,7 +28,8 @@ class OpenZL(PeerCodec):
     title = "OpenZL, float deconstruct"
     source = "Collet et al., OpenZL: A Graph-Based Model for Compression, 2025"
     version = importlib.metadata.version("openzl")
-    library_bytes_max = 4_000_000_000
+    # FieldLz ends at 4 GB, and a graph at some 16,000 nodes: two for every 32 KiB of each part of a float.
+    cut = Cut(1 << 27, 1 << 27)
 
     def compress(self, words: Array, numbers: NumberFormat, shape: tuple[int, ...]) -> bytes:  # noqa: ARG002
         """Return the smallest frame."""
