@@ -10,7 +10,13 @@ from pathlib import Path
 import click
 
 from suite.commands import checks
-from suite.commands.common import DEFAULT_CORPUS, one_line_errors, page_option, write_and_show
+from suite.commands.common import (
+    DEFAULT_CORPUS,
+    one_line_errors,
+    page_option,
+    show_any_name,
+    write_and_show,
+)
 from suite.commands.running import run
 
 
@@ -22,6 +28,7 @@ def main() -> None:
     Runs software codecs and hardware compressor models over a corpus of traces, verifies every round trip
     bit by bit, and ranks them.
     """
+    show_any_name()
 
 
 @main.command()

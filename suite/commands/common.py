@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +22,12 @@ TOP_ROWS = 15
 page_option = click.option(
     "--page/--no-page", default=True, show_default=True, help="Draw index.html and charts/ beside the tables."
 )
+
+
+def show_any_name() -> None:
+    """Let output name what is not UTF-8, such as a folder, instead of failing after the work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def fail(error: BaseException | str, code: int = 1) -> NoReturn:

@@ -9,6 +9,12 @@ from suite import results
 NAME = os.fsdecode(b"r\xff")
 
 
+@pytest.fixture(autouse=True)
+def strict(monkeypatch):
+    """Python's own choice for output differs by locale: here it takes nothing but UTF-8."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("names")
